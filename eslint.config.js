@@ -8,6 +8,9 @@ export default [
     languageOptions: { parser, parserOptions: { projectService: true } },
     plugins: { '@typescript-eslint': plugin },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
-    rules: { '@typescript-eslint/no-floating-promises': 'error', '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }] },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],
+    },
   },
 ];

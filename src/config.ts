@@ -1,0 +1,25 @@
+/** Everything `ovsb` is told from outside, read once at start (product.md, Configuration). */
+export interface Config {
+  /** `sandbox`: npm start; brings its own fleet. `serve`: a real configuration, no sandbox. */
+  readonly mode: 'sandbox' | 'serve';
+  readonly host: string;
+  readonly port: number;
+  /** Origin without a trailing slash; the issuer is `<publicUrl>/authz`. */
+  readonly publicUrl: string;
+  /** Absolute; everything the process writes lies below it. */
+  readonly dataDir: string;
+  /** postgres:// URL; absent: the embedded PostgreSQL under dataDir. */
+  readonly databaseUrl?: string;
+  /** Folder of *.cedar, schema.cedarschema, diversity.yaml, tests/. */
+  readonly policiesDir: string;
+  readonly catalogPath: string;
+  /** The operator's inventory document; in the sandbox it comes beside the sandbox's own. */
+  readonly inventoryPath?: string;
+  readonly logLevel: string;
+  readonly validatorApi: { readonly enabled: boolean; readonly persistPassword: boolean };
+  /** Present exactly in mode `sandbox`. */
+  readonly sandbox?: { readonly slotMs: number };
+  /** EIP-155 id of the network whose wallets sign; the sandbox's is 31337. */
+  readonly chainId: number;
+  readonly requestInterval: { readonly submittedSeconds: number };
+}
