@@ -1,12 +1,11 @@
 import 'reflect-metadata';
-import { DataSource } from 'typeorm';
-import type { PostgresConnectionOptions } from 'typeorm/driver/postgres/PostgresConnectionOptions.js';
+import { DataSource, type MigrationInterface } from 'typeorm';
 
 /** Every table's entity, by name: what is not here does not exist. */
-export const entities: NonNullable<PostgresConnectionOptions['entities']> = [];
+export const entities: (new () => object)[] = [];
 
 /** In the order they run; one file per change, never edited once released. */
-export const migrations: NonNullable<PostgresConnectionOptions['migrations']> = [];
+export const migrations: (new () => MigrationInterface)[] = [];
 
 /** Where PostgreSQL is: a URL, or the embedded server's socket folder. */
 export type DatabaseConnection =
