@@ -10,7 +10,13 @@ export const migrations: (new () => MigrationInterface)[] = [];
 /** Where PostgreSQL is: a URL, or the embedded server's socket folder. */
 export type DatabaseConnection =
   | { readonly url: string }
-  | { readonly host: string; readonly username: string; readonly password: string; readonly database: string };
+  | {
+      readonly host: string;
+      readonly port?: number;
+      readonly username: string;
+      readonly password: string;
+      readonly database: string;
+    };
 
 /** A data source that is not yet connected. The schema comes from migrations alone; `synchronize` is never used. */
 export function createDataSource(connection: DatabaseConnection): DataSource {

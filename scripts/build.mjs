@@ -1,6 +1,6 @@
 // Transpiles every TypeScript file to dist/, mirroring the tree, so that `npm start`, `npm test`, worker threads and
 // child processes all run the same plain JavaScript. Types are checked by `npm run types`, not here.
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,9 +10,10 @@ const folders = ['src', 'authz', 'broker', 'test', 'bench'];
 /** Every .ts file below the product's source folders, relative to the root. */
 function sources() {
   const found = ['ormconfig.ts'];
-  for (const folder of folders) {
+  for (const folder of folders.filter((name) => existsSync(join(root, name)))) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile() && entry.name.endsWith('.ts')) found.push(relative(root, join(entry.parentPath, entry.name)));
+      if (entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts'))
+        found.push(relative(root, join(entry.parentPath, entry.name)));
     }
   }
   return found;
