@@ -1,0 +1,102 @@
+import { encodeFunctionData, type Hex, hashMessage } from 'viem';
+import { type BadClaims, bad } from './bad.js';
+
+/** EIP-1271: bytes4(keccak256("isValidSignature(bytes32,bytes)")), right-padded to a word. */
+const MAGIC_WORD = `0x1626ba7e${'00'.repeat(28)}`;
+/** ERC-6492 and ERC-8010 end a wrapped signature with a word of their own number. */
+const WRAPPERS = /(?:6492){16}$|(?:8010){16}$/i;
+const GAS = 1_000_000;
+const TIMEOUT_MS = 3_000;
+const MAX_ANSWER_BYTES = 65_536;
+/** Two epochs of 32 slots of 12 s. */
+const MAX_AGE_SECONDS = 768;
+
+const ABI = [
+  {
+    type: 'function',
+    name: 'isValidSignature',
+    stateMutability: 'view',
+    inputs: [
+      { name: 'hash', type: 'bytes32' },
+      { name: 'signature', type: 'bytes' },
+    ],
+    outputs: [{ name: 'magicValue', type: 'bytes4' }],
+  },
+] as const;
+
+export interface ContractSignaturesOptions {
+  /** JSON-RPC over HTTP of an execution node the operator trusts. */
+  readonly executionNodeUri: string;
+  /** How old the safe block may be: two epochs. */
+  readonly maxAgeSeconds?: number;
+}
+
+/** Asks contract wallets whether a signature is theirs, at the safe block and no other (security.md B6). */
+export class ContractSignatures {
+  constructor(readonly options: ContractSignaturesOptions) {}
+
+  /** Undefined when the contract at `address` says that the signature of the personal message is valid. Never throws. */
+  async fault(address: Hex, message: string, signature: Hex, nowMs: number): Promise<BadClaims | undefined> {
+    const refused = bad('signature', 'the signature is not of the account the message names');
+    if (WRAPPERS.test(signature)) return bad('signature', 'wrapped signatures (ERC-6492, ERC-8010) are not accepted');
+    const deadline = AbortSignal.timeout(TIMEOUT_MS);
+    try {
+      const block = (await this.#call('eth_getBlockByNumber', ['safe', false], deadline)) as {
+        hash?: Hex;
+        timestamp?: Hex;
+      } | null;
+      if (block?.hash === undefined || block.timestamp === undefined) return unavailable('no safe block');
+      const ageSeconds = Math.floor(nowMs / 1000) - Number(block.timestamp);
+      if (ageSeconds > (this.options.maxAgeSeconds ?? MAX_AGE_SECONDS)) return unavailable('the safe block is too old');
+      const place = { blockHash: block.hash };
+      const code = await this.#call('eth_getCode', [address, place], deadline);
+      if (typeof code !== 'string' || code === '0x') return refused;
+      const data = encodeFunctionData({
+        abi: ABI,
+        functionName: 'isValidSignature',
+        args: [hashMessage(message), signature],
+      });
+      const gas = `0x${GAS.toString(16)}`;
+      const answer = await this.#call('eth_call', [{ to: address, data, gas }, place], deadline).catch(
+        (thrown: unknown) => {
+          if (thrown instanceof ExecutionError) return undefined;
+          throw thrown;
+        },
+      );
+      return answer === MAGIC_WORD ? undefined : refused;
+    } catch {
+      return unavailable('it did not answer in time');
+    }
+  }
+
+  async #call(method: string, params: readonly unknown[], signal: AbortSignal): Promise<unknown> {
+    const response = await fetch(this.options.executionNodeUri, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+      redirect: 'error',
+      signal,
+    });
+    const body = JSON.parse(await limitedText(response)) as { result?: unknown; error?: { message?: string } };
+    if (body.error !== undefined) throw new ExecutionError(body.error.message ?? method);
+    return body.result;
+  }
+}
+
+/** The node answered, with an error: for eth_call a revert. */
+class ExecutionError extends Error {}
+
+function unavailable(why: string): BadClaims {
+  return bad('unavailable', `the execution node cannot say whether a contract account signed: ${why}`);
+}
+
+async function limitedText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += (chunk as Uint8Array).length;
+    if (bytes > MAX_ANSWER_BYTES) throw new Error('the answer is too long');
+    chunks.push(chunk as Uint8Array);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,30 @@
+import type { ClaimVerifier, VerifiedClaims } from '../policy/types.js';
+import { bad } from './bad.js';
+import { ContractSignatures } from './eip1271.js';
+import { type BoundClaimToken, EIP4361_FORMAT, verifyEip4361 } from './eip4361.js';
+
+export interface ClaimVerifierOptions {
+  /** `<public_url>/authz`. */
+  readonly issuer: string;
+  /** EIP-155 id of the network whose wallets sign. */
+  readonly chainId: number;
+  /** JSON-RPC of an execution node, for contract wallets; absent: plain accounts only. */
+  readonly executionNodeUri?: string;
+}
+
+/** Every claim token format of this server behind one door. `verify` never throws for bad input. */
+export function createClaimVerifier(options: ClaimVerifierOptions): ClaimVerifier {
+  const { executionNodeUri } = options;
+  const contracts = executionNodeUri === undefined ? undefined : new ContractSignatures({ executionNodeUri });
+  const eip4361 = { ...options, ...(contracts === undefined ? {} : { contracts }) };
+  const formats = new Map<string, (token: BoundClaimToken) => Promise<VerifiedClaims>>([
+    [EIP4361_FORMAT, (token) => verifyEip4361(token, eip4361)],
+  ]);
+  return {
+    formats: [...formats.keys()],
+    async verify(token) {
+      const verify = formats.get(token.format);
+      return verify === undefined ? bad('format', 'unknown claim_token_format') : verify(token);
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import {
+  checkParseSchema,
+  type PolicyJson,
+  policyToJson,
+  schemaToJsonWithResolvedTypes,
+  templateToJson,
+  validate,
+} from './cedar.js';
+import { type Fault, faultOf, PolicyFault } from './fault.js';
+import { type PolicyFile, type PolicyFiles, SCHEMA_FILE } from './files.js';
+import type { Policy } from './policy.js';
+import { positionAtByte } from './position.js';
+import { type PolicySchema, policySchema } from './schema.js';
+import { linkShares } from './shares.js';
+import { type Statement, statementsOf } from './statements.js';
+
+/** A policy set that parsed and fits its schema. */
+export interface PolicySet {
+  /** SHA-256 (hex) over the files. */
+  readonly hash: string;
+  /** In the order of files and lines. */
+  readonly policies: readonly Policy[];
+  readonly schema: PolicySchema;
+}
+
+/** A policy with a hole for principal and resource, linked by shares.yaml. */
+export interface Template {
+  readonly id: string;
+  readonly policy: Policy;
+}
+
+interface Parsed {
+  readonly policy: Policy;
+  readonly template: boolean;
+  readonly file: PolicyFile;
+  readonly statement: Statement;
+}
+
+/**
+ * Parses the files and checks every policy against the schema. Throws `PolicyFault` with all faults at once.
+ * About 0.4 ms a policy: off the request path.
+ */
+export function loadPolicySet(files: PolicyFiles): PolicySet {
+  const set = parsePolicySet(files);
+  const faults = set.parsed.flatMap((parsed) => schemaFaults(parsed, set.schema));
+  if (faults.length > 0) throw new PolicyFault(faults);
+  return set;
+}
+
+/** Parses without the check against the schema: for files that `loadPolicySet` has accepted in another thread. */
+export function parsePolicySet(files: PolicyFiles): PolicySet & { readonly parsed: readonly Parsed[] } {
+  const schema = parseSchema(files);
+  const parsed: Parsed[] = [];
+  const faults: Fault[] = [];
+  for (const file of files.cedar) {
+    for (const statement of statementsOf(file.text)) {
+      const result = parseStatement(file, statement, schema);
+      if ('policy' in result) parsed.push(result);
+      else faults.push(...result.faults);
+    }
+  }
+  faults.push(...repeatedIds(parsed), ...unknownAnnotations(parsed));
+  const templates = parsed
+    .filter((one) => one.template)
+    .map((one): Template => ({ id: one.policy.id, policy: one.policy }));
+  const shares = linkShares(files.shares, templates);
+  faults.push(...shares.faults);
+  if (faults.length > 0) throw new PolicyFault(faults);
+  const policies = [...parsed.filter((one) => !one.template).map((one) => one.policy), ...shares.policies];
+  return { hash: files.hash, policies, schema, parsed };
+}
+
+function parseSchema(files: PolicyFiles): PolicySchema {
+  const file = files.schema;
+  if (file === undefined) {
+    const name = `${files.folder}/${SCHEMA_FILE}`;
+    throw new PolicyFault([
+      { file: name, line: 1, column: 1, message: 'is missing', fix: 'restore it; policies are checked against it' },
+    ]);
+  }
+  const check = checkParseSchema(file.text);
+  const answer = check.type === 'failure' ? check : schemaToJsonWithResolvedTypes(file.text);
+  if (answer.type === 'failure') throw new PolicyFault(answer.errors.map((error) => faultOf(error, file, 0, [])));
+  return policySchema(file.text, (answer as Extract<typeof answer, { json: unknown }>).json);
+}
+
+function parseStatement(
+  file: PolicyFile,
+  statement: Statement,
+  schema: PolicySchema,
+): Parsed | { readonly faults: readonly Fault[] } {
+  const asPolicy = policyToJson(statement.text);
+  const asTemplate = asPolicy.type === 'failure' ? templateToJson(statement.text) : asPolicy;
+  const answer = asTemplate.type === 'success' ? asTemplate : asPolicy;
+  if (answer.type === 'failure') {
+    return { faults: answer.errors.map((error) => faultOf(error, file, statement.byteOffset, schema.names)) };
+  }
+  const keyword = /\b(permit|forbid)\s*\(/.exec(statement.text)?.index ?? 0;
+  const { line } = positionAtByte(
+    file.text,
+    statement.byteOffset + Buffer.byteLength(statement.text.slice(0, keyword)),
+  );
+  return { policy: policyOf(file, line, answer.json), template: asPolicy.type === 'failure', file, statement };
+}
+
+function policyOf(file: PolicyFile, line: number, ast: PolicyJson): Policy {
+  const annotations = ast.annotations ?? {};
+  const id = annotations.id ?? `policy${line}`;
+  return {
+    key: `${file.name}:${line} ${id}`,
+    id,
+    file: file.name,
+    line,
+    effect: ast.effect,
+    annotations,
+    ast,
+    ...(file.owner === undefined ? {} : { owner: file.owner }),
+  };
+}
+
+function schemaFaults({ policy, template, file, statement }: Parsed, schema: PolicySchema): Fault[] {
+  const policies = template
+    ? { templates: { [policy.key]: statement.text } }
+    : { staticPolicies: { [policy.key]: statement.text } };
+  const answer = validate({ schema: schema.text, policies });
+  const errors = answer.type === 'failure' ? answer.errors : answer.validationErrors.map((found) => found.error);
+  return errors.map((error) => faultOf(error, file, statement.byteOffset, schema.names));
+}
+
+function repeatedIds(parsed: readonly Parsed[]): Fault[] {
+  const first = new Map<string, Policy>();
+  return parsed.flatMap(({ policy, file, statement }) => {
+    const id = `${policy.owner ?? ''}/${policy.id}`;
+    const earlier = first.get(id);
+    if (earlier === undefined) first.set(id, policy);
+    if (earlier === undefined) return [];
+    const message = `@id("${policy.id}") is already used at ${earlier.file}:${earlier.line}`;
+    const place = positionAtByte(file.text, statement.byteOffset);
+    return [{ file: file.name, ...place, message, fix: 'give this policy an id of its own' }];
+  });
+}
+
+/** An obligation nobody fulfils would make an approval silently optional. */
+function unknownAnnotations(parsed: readonly Parsed[]): Fault[] {
+  return parsed.flatMap(({ policy, file, statement }) => {
+    const obligation = policy.annotations.obligation;
+    if (obligation === undefined) return [];
+    const place = { file: file.name, ...positionAtByte(file.text, statement.byteOffset) };
+    if (obligation !== 'owner_approval') {
+      return [
+        { ...place, message: `unknown obligation "${obligation}"`, fix: 'the one obligation is "owner_approval"' },
+      ];
+    }
+    if (policy.effect === 'permit') return [];
+    return [{ ...place, message: 'a forbid cannot carry an obligation', fix: 'put @obligation on a permit' }];
+  });
+}

@@ -1,0 +1,95 @@
+import type { FactValue } from '../index.js';
+import { type CedarValueJson, type EntityJson, NAMESPACE } from './cedar.js';
+import { entityTypeOf } from './names.js';
+import type { PolicySchema } from './schema.js';
+import type { SliceKey } from './slice.js';
+import type { AssessRequest } from './types.js';
+
+interface Uid {
+  readonly type: string;
+  readonly id: string;
+}
+
+/** An assessment request in Cedar's words. */
+export interface Question {
+  readonly slice: SliceKey;
+  readonly principal: Uid;
+  readonly action: Uid;
+  readonly resource: Uid;
+  readonly context: Record<string, CedarValueJson>;
+  readonly entities: EntityJson[];
+}
+
+/** Scopes the schema does not name, and those of second owners' resources, are this action; the scope stands in `context.scope`. */
+export const GENERIC_ACTION = 'use';
+/** The entity type of second owners' resources and of types the schema does not name. */
+export const GENERIC_RESOURCE = 'Resource';
+
+const SECONDS_PER_HOUR = 3600;
+const SECONDS_PER_DAY = 86_400;
+/** 1970-01-01 was a Thursday: ISO weekday 4. */
+const EPOCH_WEEKDAY = 4;
+
+/** Facts the schema does not declare are left out; Cedar refuses what remains when its type is wrong. */
+export function questionOf(request: AssessRequest, schema: PolicySchema): Question {
+  const known = request.owner === undefined && schema.hasType(entityTypeOf(request.resource.type));
+  const resourceType = known ? entityTypeOf(request.resource.type) : GENERIC_RESOURCE;
+  const action = schema.applies(request.scope, resourceType) ? request.scope : GENERIC_ACTION;
+  const principal = uid('Party', request.principal.party);
+  const resource = uid(resourceType, request.resource.key);
+  const principalFacts = schema.entityFacts('Party', {
+    ...request.principal.attributes,
+    id: request.principal.party,
+    kind: request.principal.kind,
+    ...(request.principal.address === undefined ? {} : { address: request.principal.address }),
+  });
+  const resourceFacts = schema.entityFacts(resourceType, {
+    ...request.resource.attributes,
+    key: request.resource.key,
+    type: request.resource.type,
+    ...(request.owner === undefined ? {} : { owner: `client:${request.owner}`, owner_client: request.owner }),
+  });
+  const context = schema.contextFacts(action, {
+    ...request.context,
+    claims: request.claims,
+    scope: request.scope,
+    client: request.clientId,
+    now: request.nowSeconds,
+    hour: Math.floor((request.nowSeconds % SECONDS_PER_DAY) / SECONDS_PER_HOUR),
+    weekday: ((Math.floor(request.nowSeconds / SECONDS_PER_DAY) + EPOCH_WEEKDAY - 1) % 7) + 1,
+  });
+  return {
+    slice: {
+      ...(request.owner === undefined ? {} : { owner: request.owner }),
+      principalId: request.principal.party,
+      action,
+      resourceType,
+      resourceId: request.resource.key,
+    },
+    principal,
+    action: uid('Action', action),
+    resource,
+    context: cedarRecord(context),
+    entities: [
+      { uid: principal, attrs: cedarRecord(principalFacts), parents: [] },
+      { uid: resource, attrs: cedarRecord(resourceFacts), parents: [] },
+    ],
+  };
+}
+
+function uid(type: string, id: string): Uid {
+  return { type: `${NAMESPACE}::${type}`, id };
+}
+
+/**
+ * Facts as Cedar JSON. Cedar reads `__entity` and `__extn` as commands, so a fact with such a key would be no fact;
+ * the schema declares none, and `project` has dropped what it does not declare.
+ */
+function cedarRecord(facts: { readonly [name: string]: FactValue }): Record<string, CedarValueJson> {
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, cedarValue(value)]));
+}
+
+function cedarValue(value: FactValue): CedarValueJson {
+  if (typeof value !== 'object') return value;
+  return Array.isArray(value) ? value.map(cedarValue) : cedarRecord(value as { readonly [name: string]: FactValue });
+}
