@@ -1,11 +1,14 @@
 import 'reflect-metadata';
 import { DataSource, type MigrationInterface } from 'typeorm';
+import { RpcEndpoint } from './src/gateway/rpc-endpoint.js';
+import { RpcUsage } from './src/gateway/rpc-usage.js';
+import { Gateway1763700000006 } from './src/migrations/gateway.js';
 
 /** Every table's entity, by name: what is not here does not exist. */
-export const entities: (new () => object)[] = [];
+export const entities: (new () => object)[] = [RpcEndpoint, RpcUsage];
 
 /** In the order they run; one file per change, never edited once released. */
-export const migrations: (new () => MigrationInterface)[] = [];
+export const migrations: (new () => MigrationInterface)[] = [Gateway1763700000006];
 
 /** Where PostgreSQL is: a URL, or the embedded server's socket folder. */
 export type DatabaseConnection =

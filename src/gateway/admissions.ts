@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { Guard, Revocation, Subject } from '../../authz/index.js';
 import type { Clock } from '../clock.js';
+import type { ClosedEndpoint } from './closed-endpoints.js';
 import type { RpcGroup } from './endpoint.js';
 import type { Endpoint } from './endpoint-store.js';
 import { groupsOf } from './groups.js';
@@ -82,16 +83,18 @@ export class Admissions {
     return this.#remember(key, filling);
   }
 
-  /** The binding's endpoint was opened or closed somewhere. */
-  bindingChanged(bindingId: string): void {
+  /** An endpoint was closed somewhere. Told more than once; a later endpoint of the same binding is not meant. */
+  endpointClosed({ bindingId, resourceId }: ClosedEndpoint): void {
     this.#closing.delete(bindingId);
-    this.#forgetBinding(bindingId);
+    this.#forget(`resource ${resourceId}`);
+    this.#suspect(bindingId);
   }
 
   /** Its close is about to commit in this process: until word of that comes, nothing of it is remembered. */
   bindingClosing(bindingId: string): void {
     this.#closing.set(bindingId, true);
-    this.#forgetBinding(bindingId);
+    this.#forget(`binding ${bindingId}`);
+    this.#suspect(bindingId);
   }
 
   revoked(revocation: Revocation): void {
@@ -153,8 +156,8 @@ export class Admissions {
     return bucket;
   }
 
-  #forgetBinding(bindingId: string): void {
-    this.#forget(`binding ${bindingId}`);
+  /** What is being looked up about a binding now may be out of date. */
+  #suspect(bindingId: string): void {
     this.#refusals.clear();
     for (const filling of this.#fillings.values()) if (filling.bindingId === bindingId) filling.stale = true;
   }

@@ -1,8 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { IsNull } from 'typeorm';
 import type { Account } from './account.js';
+import { CLOSED_CHANNEL } from './closed-endpoints.js';
 import type { NewRpcEndpoint, RpcEndpoints, RpcGroup, RpcLimits } from './endpoint.js';
-import { CHANGE_CHANNEL } from './endpoint-changes.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
 import type { Usage, UsageLedger } from './usage-ledger.js';
 
@@ -21,7 +21,7 @@ export interface Endpoint {
   readonly account: Account;
 }
 
-/** Endpoints in PostgreSQL; every change is told to every replica when it commits. */
+/** Endpoints in PostgreSQL; every closing is told to every replica when it commits. */
 export class EndpointStore implements RpcEndpoints {
   constructor(
     private readonly dataSource: DataSource,
@@ -41,13 +41,19 @@ export class EndpointStore implements RpcEndpoints {
       allowedOrigins: endpoint.allowedOrigins === undefined ? null : [...endpoint.allowedOrigins],
       validatorInstanceId: endpoint.validatorInstanceId ?? null,
     });
-    await announce(endpoint.bindingId, manager);
   }
 
   async close(bindingId: string, manager: EntityManager): Promise<void> {
     this.closing(bindingId);
-    await manager.update(RpcEndpoint, { bindingId, closedAt: IsNull() }, { closedAt: () => 'now()' });
-    await announce(bindingId, manager);
+    const [closed] = await manager.query<[{ resource_id: string }[], number]>(
+      `UPDATE rpc_endpoint SET closed_at = now(), closed_in_transaction = pg_current_xact_id()::text::bigint
+       WHERE binding_id = $1 AND closed_at IS NULL RETURNING resource_id`,
+      [bindingId],
+    );
+    for (const { resource_id: resourceId } of closed) {
+      // Delivered when the transaction commits, and not at all when it rolls back.
+      await manager.query('SELECT pg_notify($1, $2)', [CLOSED_CHANNEL, JSON.stringify({ bindingId, resourceId })]);
+    }
   }
 
   /** Of the newest endpoint with this binding id, open or closed. */
@@ -76,13 +82,4 @@ export class EndpointStore implements RpcEndpoints {
       account: this.ledger.account(row.resourceId, row.limits),
     };
   }
-}
-
-/** PostgreSQL delivers the notification when the transaction commits, and not at all when it rolls back. */
-async function announce(bindingId: string, manager: EntityManager): Promise<void> {
-  await manager.query(
-    `INSERT INTO rpc_endpoint_change (binding_id, transaction_id) VALUES ($1, pg_current_xact_id()::text::bigint)`,
-    [bindingId],
-  );
-  await manager.query('SELECT pg_notify($1, $2)', [CHANGE_CHANNEL, bindingId]);
 }

@@ -8,8 +8,8 @@ import { reasonOf } from '../errors.js';
 import type { Job } from '../job.js';
 import type { Logger } from '../logger.js';
 import { Admissions } from './admissions.js';
+import { ClosedEndpoints } from './closed-endpoints.js';
 import type { RpcEndpoints, UpstreamSource } from './endpoint.js';
-import { EndpointChanges, sweepChangesJob } from './endpoint-changes.js';
 import { EndpointStore } from './endpoint-store.js';
 import { Filters } from './filters.js';
 import { createHttpHandler, type HttpParts } from './http-handler.js';
@@ -63,9 +63,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const find = (bindingId: string) => store.find(bindingId);
   const clientAddress = deps.clientAddress ?? ((request) => request.socket.remoteAddress ?? '');
   const admissions = new Admissions({ guard, find, clientAddress, clock });
-  const changes = new EndpointChanges(dataSource, log, (bindingId) => {
-    admissions.bindingChanged(bindingId);
-    sockets.bindingChanged(bindingId);
+  const closed = new ClosedEndpoints(dataSource, log, (endpoint) => {
+    admissions.endpointClosed(endpoint);
+    sockets.endpointClosed(endpoint);
   });
   const perform = createPerform({
     upstreams,
@@ -80,7 +80,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     challenge: (wanted) => guard.challenge(wanted),
     admissions,
     find,
-    confirmed: () => changes.confirmed(),
+    confirmed: () => closed.confirmed(),
     unknownBinding: deps.unknownBinding,
     hostAllowed: deps.hostAllowed ?? (() => true),
     metrics,
@@ -97,21 +97,21 @@ export function createGateway(deps: GatewayDeps): Gateway {
     ledger.flush().catch((thrown) => log.warn({ reason: reasonOf(thrown) }, 'RPC usage is not yet written'));
   const flushing = setInterval(() => void flush(), FLUSH_MS);
   upstreams.start();
-  changes.start();
+  closed.start();
 
   return {
     handle: createHttpHandler(parts),
     upgrade: (request, socket, head) => sockets.upgrade(request, socket, head),
     endpoints: store,
-    jobs: [sweepChangesJob(dataSource)],
-    notReady: () => (changes.confirmed() ? undefined : 'gateway: no word of endpoint changes from the database'),
+    jobs: [],
+    notReady: () => (closed.confirmed() ? undefined : 'gateway: no word of closed endpoints from the database'),
     async close() {
       clearInterval(flushing);
       unsubscribe();
       await sockets.close();
       await flush();
       await upstreams.close();
-      await changes.close();
+      await closed.close();
     },
   };
 }

@@ -127,7 +127,10 @@ export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, 
       return respond(response, 421, errorAnswer(null, 'server', 'not a host name of this broker'), []);
     }
     if (bindingId === undefined) return respond(response, 404, errorAnswer(null, 'server', 'no such endpoint'), []);
-    if (request.method === 'OPTIONS') return void preflight(parts, request, response, bindingId);
+    if (request.method === 'OPTIONS') {
+      void preflight(parts, request, response, bindingId);
+      return;
+    }
     const admitted = admitRequest(parts, request, bindingId);
     if ('endpoint' in admitted) return serve(parts, request, response, admitted);
     void admitted.then((each) => {
@@ -157,7 +160,8 @@ function serve(parts: HttpParts, request: IncomingMessage, response: ServerRespo
   const cors = corsHeaders(endpoint, request.headers.origin);
   if (request.method !== 'POST') {
     const body = errorAnswer(null, 'invalidRequest', 'JSON-RPC is called by POST');
-    return respond(response, 405, body, [...cors, 'allow', 'POST, OPTIONS']);
+    respond(response, 405, body, [...cors, 'allow', 'POST, OPTIONS']);
+    return;
   }
   readBody(request, endpoint.limits.body_bytes, (bytes) => {
     if (bytes === 'gone') return;

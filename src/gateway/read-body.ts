@@ -6,7 +6,10 @@ export function readBody(
   limit: number,
   done: (body: Buffer | 'too-large' | 'gone') => void,
 ): void {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return done('too-large');
+  if (Number(request.headers['content-length'] ?? 0) > limit) {
+    done('too-large');
+    return;
+  }
   let first: Buffer | undefined;
   let chunks: Buffer[] | undefined;
   let size = 0;

@@ -90,7 +90,11 @@ class Reading implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#shape !== undefined) return this.#pass(controller, chunk.toString('latin1'));
+    if (this.#shape !== undefined) this.#pass(controller, chunk.toString('latin1'));
+    else this.#gather(controller, chunk);
+  }
+
+  #gather(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#size += chunk.length;
     if (this.#size > STREAM_ABOVE && !this.#unstreamable && this.#stream(controller)) return;
@@ -99,7 +103,10 @@ class Reading implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (this.#shape !== undefined) return this.#endStream();
+    if (this.#shape !== undefined) {
+      this.#endStream();
+      return;
+    }
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     this.#finish({ kind: 'whole', status: this.#status, body: body.toString('latin1') });
@@ -108,7 +115,8 @@ class Reading implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#shape !== undefined) {
       this.sink?.breakOff();
-      return this.#finish({ kind: 'streamed' });
+      this.#finish({ kind: 'streamed' });
+      return;
     }
     const reason = error instanceof TimedOut ? 'timeout' : error instanceof TooLarge ? 'too-large' : 'connection';
     this.#finish({ kind: 'failed', reason, sent: this.#sent });
@@ -132,7 +140,10 @@ class Reading implements Dispatcher.DispatchHandler {
   #pass(controller: Dispatcher.DispatchController, text: Wire): void {
     const { sink } = this;
     if (sink === undefined) return;
-    if (sink.gone()) return controller.abort(new CallerGone());
+    if (sink.gone()) {
+      controller.abort(new CallerGone());
+      return;
+    }
     const all = this.#held + text;
     const cut = all.length - (this.#shape?.heldBack ?? 0);
     this.#held = all.slice(Math.max(0, cut));

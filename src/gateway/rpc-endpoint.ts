@@ -5,6 +5,7 @@ import type { RpcGroup, RpcLimits } from './endpoint.js';
 @Entity({ name: 'rpc_endpoint' })
 // INVARIANT: at most one open endpoint per binding id.
 @Index('ux_rpc_endpoint_open_binding', ['bindingId'], { unique: true, where: 'closed_at IS NULL' })
+@Index('ix_rpc_endpoint_closed_in_transaction', ['closedInTransaction'], { where: 'closed_in_transaction IS NOT NULL' })
 export class RpcEndpoint {
   @PrimaryColumn({ name: 'resource_id', type: 'text', primaryKeyConstraintName: 'pk_rpc_endpoint' })
   resourceId!: string;
@@ -37,4 +38,8 @@ export class RpcEndpoint {
 
   @Column({ name: 'closed_at', type: 'timestamptz', nullable: true })
   closedAt!: Date | null;
+
+  /** pg_current_xact_id() of the closing transaction: what replicas that missed the notification go by. */
+  @Column({ name: 'closed_in_transaction', type: 'bigint', nullable: true })
+  closedInTransaction!: string | null;
 }

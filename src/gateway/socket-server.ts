@@ -5,6 +5,7 @@ import type { Revocation } from '../../authz/index.js';
 import type { Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
 import type { Grant } from './admissions.js';
+import type { ClosedEndpoint } from './closed-endpoints.js';
 import { corsHeaders, originAllowed } from './cors.js';
 import { admitRequest, bindingOf, type HttpParts, type Refusal } from './http-handler.js';
 import { errorAnswer } from './json-rpc.js';
@@ -51,8 +52,8 @@ export class SocketServer {
     );
   }
 
-  bindingChanged(bindingId: string): void {
-    this.#end('unbound', ({ endpoint }) => endpoint.bindingId === bindingId);
+  endpointClosed({ resourceId }: ClosedEndpoint): void {
+    this.#end('unbound', ({ endpoint }) => endpoint.resourceId === resourceId);
   }
 
   revoked(revocation: Revocation): void {

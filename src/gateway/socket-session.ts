@@ -56,7 +56,10 @@ export class SocketSession {
 
   /** Cuts a caller who answered no ping since the last. */
   beat(): void {
-    if (!this.#answeredPing) return this.socket.terminate();
+    if (!this.#answeredPing) {
+      this.socket.terminate();
+      return;
+    }
     this.#answeredPing = false;
     this.socket.ping();
   }

@@ -45,7 +45,10 @@ export class Subscriptions {
       subscribe: (call, upstreams) => this.#subscribe(call, upstreams, begun),
       unsubscribe: (id) => this.#end(id),
     };
-    return { desk, answered: () => begun.forEach((id) => this.#release(id)) };
+    const answered = () => {
+      for (const id of begun) this.#release(id);
+    };
+    return { desk, answered };
   }
 
   close(): void {

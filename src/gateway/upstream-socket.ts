@@ -90,7 +90,7 @@ export class UpstreamSocket {
 
   /** A node that answers no ping is gone. */
   beat(): void {
-    if (!this.#alive) return this.#socket.terminate();
+    if (!this.#alive) this.#socket.terminate();
     this.#alive = false;
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.ping();
   }
@@ -143,9 +143,14 @@ export class UpstreamSocket {
     try {
       message = JSON.parse(data.toString('latin1'));
     } catch {
-      return this.#socket.terminate();
+      this.#socket.terminate();
+      return;
     }
-    if (typeof message.id === 'number') return this.#pending.get(message.id)?.(message);
+    if (typeof message.id === 'number') this.#pending.get(message.id)?.(message);
+    else this.#notify(message);
+  }
+
+  #notify(message: Answer): void {
     const subscription = message.params?.subscription;
     const shared = typeof subscription === 'string' ? this.#byUpstreamId.get(subscription) : undefined;
     if (shared === undefined) return;

@@ -14,23 +14,19 @@ export class Gateway1763700000006 implements MigrationInterface {
         validator_instance_id text,
         opened_at timestamptz NOT NULL DEFAULT now(),
         closed_at timestamptz,
+        closed_in_transaction bigint,
         CONSTRAINT pk_rpc_endpoint PRIMARY KEY (resource_id),
         CONSTRAINT ck_rpc_endpoint_binding_id CHECK (length(binding_id) BETWEEN 1 AND 1024),
         CONSTRAINT ck_rpc_endpoint_groups CHECK (groups <@ ARRAY['read','logs','send','trace']),
+        CONSTRAINT ck_rpc_endpoint_closed CHECK ((closed_at IS NULL) = (closed_in_transaction IS NULL)),
         CONSTRAINT ck_rpc_endpoint_token_hash CHECK (octet_length(token_hash) = 32)
       )`);
     await queryRunner.query(
       'CREATE UNIQUE INDEX ux_rpc_endpoint_open_binding ON rpc_endpoint (binding_id) WHERE closed_at IS NULL',
     );
-    await queryRunner.query(`
-      CREATE TABLE rpc_endpoint_change (
-        sequence bigint GENERATED ALWAYS AS IDENTITY,
-        binding_id text NOT NULL,
-        transaction_id bigint NOT NULL,
-        changed_at timestamptz NOT NULL DEFAULT now(),
-        CONSTRAINT pk_rpc_endpoint_change PRIMARY KEY (sequence)
-      )`);
-    await queryRunner.query('CREATE INDEX ix_rpc_endpoint_change_transaction ON rpc_endpoint_change (transaction_id)');
+    await queryRunner.query(
+      'CREATE INDEX ix_rpc_endpoint_closed_in_transaction ON rpc_endpoint (closed_in_transaction) WHERE closed_in_transaction IS NOT NULL',
+    );
     await queryRunner.query(`
       CREATE TABLE rpc_usage (
         resource_id text NOT NULL,
@@ -44,7 +40,6 @@ export class Gateway1763700000006 implements MigrationInterface {
 
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query('DROP TABLE rpc_usage');
-    await queryRunner.query('DROP TABLE rpc_endpoint_change');
     await queryRunner.query('DROP TABLE rpc_endpoint');
   }
 }

@@ -1,13 +1,19 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { reasonOf } from '../errors.js';
-import type { Job } from '../job.js';
 import type { Logger } from '../logger.js';
 
-export const CHANGE_CHANNEL = 'ovsb_rpc_endpoint';
+export const CLOSED_CHANNEL = 'ovsb_rpc_endpoint_closed';
+
+export interface ClosedEndpoint {
+  readonly bindingId: string;
+  readonly resourceId: string;
+}
 
 /** Without word from the database for this long, nothing cached is believed (security.md B5). */
 const BELIEVED_MS = 3000;
 const POLL_MS = 1000;
+/** Above every transaction id: nothing is cached yet, so nothing before the first look matters. */
+const LAST_TRANSACTION = '9223372036854775807';
 
 interface ListeningClient {
   on(event: 'notification', listener: (message: { payload?: string | undefined }) => void): void;
@@ -15,10 +21,10 @@ interface ListeningClient {
 }
 
 /**
- * Hears of every endpoint opened or closed on any replica: by notification at once, and each second by asking for the
- * changes of transactions that were not yet visible last time, so that a lost notification costs a second at most.
+ * Hears of every endpoint closed on any replica: by notification at once, and each second by asking for
+ * those of transactions that were not yet visible last time, so that a lost notification costs a second at most.
  */
-export class EndpointChanges {
+export class ClosedEndpoints {
   #confirmedAt = Number.NEGATIVE_INFINITY;
   /** Oldest transaction that ran at the last poll: it and later ones may have committed since. */
   #horizon: string | undefined;
@@ -30,7 +36,7 @@ export class EndpointChanges {
   constructor(
     private readonly dataSource: DataSource,
     private readonly log: Logger,
-    private readonly changed: (bindingId: string) => void,
+    private readonly closed: (endpoint: ClosedEndpoint) => void,
   ) {}
 
   start(): void {
@@ -60,17 +66,19 @@ export class EndpointChanges {
     const startedAt = performance.now();
     try {
       await this.#listen();
-      const [seen] = await this.dataSource.query<{ horizon: string; changed: string[] | null }[]>(
+      // One statement, one snapshot: what the horizon leaves out, the next look includes.
+      const [seen] = await this.dataSource.query<{ horizon: string; closed: ClosedEndpoint[] }[]>(
         `SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon,
-                (SELECT array_agg(DISTINCT binding_id) FROM rpc_endpoint_change WHERE transaction_id >= $1) AS changed`,
-        [this.#horizon ?? '9223372036854775807'],
+                coalesce((SELECT json_agg(json_build_object('bindingId', binding_id, 'resourceId', resource_id))
+                          FROM rpc_endpoint WHERE closed_in_transaction >= $1), '[]') AS closed`,
+        [this.#horizon ?? LAST_TRANSACTION],
       );
       if (seen === undefined) return;
       this.#horizon = seen.horizon;
-      for (const bindingId of seen.changed ?? []) this.changed(bindingId);
+      for (const endpoint of seen.closed) this.closed(endpoint);
       if (startedAt > this.#confirmedAt) this.#confirmedAt = startedAt;
     } catch (thrown) {
-      this.log.warn({ reason: reasonOf(thrown) }, 'no word of endpoint changes');
+      this.log.warn({ reason: reasonOf(thrown) }, 'no word of closed endpoints');
     }
   }
 
@@ -80,32 +88,21 @@ export class EndpointChanges {
     this.#listener = runner;
     const client = (await runner.connect()) as ListeningClient;
     client.on('notification', (message) => {
-      if (message.payload !== undefined) this.changed(message.payload);
+      if (message.payload !== undefined) this.closed(JSON.parse(message.payload));
     });
     const lost = () => {
       if (this.#listener === runner) this.#listener = undefined;
     };
     client.on('error', lost);
     client.on('end', lost);
-    await runner.query(`LISTEN ${CHANGE_CHANNEL}`);
+    await runner.query(`LISTEN ${CLOSED_CHANNEL}`);
   }
 
   async #release(): Promise<void> {
     const runner = this.#listener;
     this.#listener = undefined;
     if (runner === undefined || runner.isReleased) return;
-    await runner.query(`UNLISTEN ${CHANGE_CHANNEL}`);
+    await runner.query(`UNLISTEN ${CLOSED_CHANNEL}`);
     await runner.release();
   }
-}
-
-/** Changes are read within seconds; ten minutes keep them for anybody who looks. */
-export function sweepChangesJob(dataSource: DataSource): Job {
-  return {
-    name: 'gateway-sweep-changes',
-    schedule: '30 */5 * * * *',
-    async run() {
-      await dataSource.query(`DELETE FROM rpc_endpoint_change WHERE changed_at < now() - interval '10 minutes'`);
-    },
-  };
 }
