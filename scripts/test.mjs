@@ -1,0 +1,13 @@
+// npm test: whatever is missing first, then mocha; further arguments are mocha's (npm test -- --grep K5).
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { prepare } from './bootstrap.mjs';
+import { root } from './sources.mjs';
+
+await prepare();
+const mocha = spawn(process.execPath, [join(root, 'node_modules/mocha/bin/mocha.js'), ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => mocha.kill(signal));
+mocha.once('exit', (code) => process.exit(code ?? 1));
