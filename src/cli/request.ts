@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import { DomainError } from '../errors.js';
-import { cliBaseUrl, cliDataDir } from './client.js';
+import { cliBaseUrl, cliDataDir } from './broker-address.js';
 import { type Answer, fetchJson, type Progress, RequestingParty } from './requesting-party.js';
 import { createWallet, readWallet } from './wallet.js';
 
