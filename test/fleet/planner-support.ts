@@ -131,6 +131,8 @@ export function best(before: Fleet): Score & { readonly needed: boolean } {
     }
     for (const client of one.frozen ? [{ name: one.validatorClient }] : before.clients) {
       const stays = client.name === one.validatorClient;
+      // A hard wish may be left unhonoured, never broken.
+      if (!stays && one.wish?.kind === 'hard' && !client.name.startsWith(`${one.wish.consensus}-`)) continue;
       walk(index + 1, [...keys, stays ? one : { ...one, validatorClient: client.name }], moves + (stays ? 0 : 1));
     }
   };

@@ -42,7 +42,8 @@ export interface Outcome {
  */
 export async function optimise(input: PlannerInput, solver: Solver, timeLimitSeconds = 30): Promise<Outcome> {
   const { limits, total } = limitsOf(input);
-  if (!needsPlan(input, limits)) return nothingToDo(input, limits, total);
+  const movable = input.classes.some(({ counts }) => counts.length > 0);
+  if (!movable || !needsPlan(input, limits)) return nothingToDo(input, limits, total);
   const run = (goal: Goal) => solveWhole(input, limits, total, goal, solver, timeLimitSeconds);
 
   let violation = { value: 0, bound: 0 };
