@@ -1,0 +1,107 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import type { Pair } from './index.js';
+import type { InventorySource } from './inventory.js';
+import { DEFAULT_STAKE_GWEI } from './look/validator-stake.js';
+import type { Moves } from './moves/index.js';
+
+/** A key's live allocation to a service instance. */
+export interface AllocatedTo extends Pair {
+  readonly instanceId: string;
+  readonly kind: 'soft' | 'hard';
+  readonly allocatedAt: Date;
+}
+
+/** A key as planning and shares see it. */
+export interface FleetKey {
+  readonly publicKey: string;
+  /** Where its signing right is, or where its unfinished move leads. */
+  readonly validatorClient: string;
+  readonly sinceMs: number;
+  readonly stakeGwei: bigint;
+  /** It has an unfinished move (hold included). */
+  readonly moving: boolean;
+  readonly allocation?: AllocatedTo;
+}
+
+export interface StateDeps {
+  readonly dataSource: DataSource;
+  readonly moves: Moves;
+  readonly inventory: InventorySource;
+}
+
+/** Every key that is at a validator client of the inventory or on its way to one, by public key. */
+export async function fleetKeys(
+  deps: StateDeps,
+  manager: EntityManager = deps.dataSource.manager,
+): Promise<FleetKey[]> {
+  const placements = await deps.moves.placements(manager);
+  const unfinished = await deps.moves.list({ unfinished: true });
+  const destination = new Map(unfinished.map((move) => [move.publicKey, move.to]));
+  const stakes: { public_key: string; effective_balance_gwei: string }[] = await manager.query(
+    'SELECT public_key, effective_balance_gwei FROM validator_stake',
+  );
+  const stakeOf = new Map(stakes.map((row) => [row.public_key, BigInt(row.effective_balance_gwei)]));
+  const allocated = await liveAllocations(manager);
+  const clients = new Set(deps.inventory().validatorClients.map((client) => client.name));
+  const keys = placements.flatMap((placement): FleetKey[] => {
+    const validatorClient = destination.get(placement.publicKey) ?? placement.holder;
+    if (validatorClient === undefined || !clients.has(validatorClient)) return [];
+    const allocation = allocated.get(placement.publicKey);
+    return [
+      {
+        publicKey: placement.publicKey,
+        validatorClient,
+        sinceMs: placement.since.getTime(),
+        stakeGwei: stakeOf.get(placement.publicKey) ?? DEFAULT_STAKE_GWEI,
+        moving: placement.moveId !== undefined || destination.has(placement.publicKey),
+        ...(allocation && { allocation }),
+      },
+    ];
+  });
+  return keys.sort((a, b) => (a.publicKey < b.publicKey ? -1 : 1));
+}
+
+async function liveAllocations(manager: EntityManager): Promise<Map<string, AllocatedTo>> {
+  const rows: {
+    public_key: string;
+    consensus: string;
+    execution: string;
+    instance_id: string;
+    kind: 'soft' | 'hard';
+    allocated_at: Date;
+  }[] = await manager.query(
+    `SELECT a.public_key, a.consensus, a.execution, a.allocated_at, w.instance_id, w.kind
+         FROM instance_allocation a JOIN wish w ON w.id = a.wish_id
+        WHERE a.released_at IS NULL`,
+  );
+  return new Map(
+    rows.map(({ public_key, consensus, execution, instance_id, kind, allocated_at }) => [
+      public_key,
+      { consensus, execution, instanceId: instance_id, kind, allocatedAt: allocated_at },
+    ]),
+  );
+}
+
+/** Names of validator clients that are up with a synced node route; before the first look nothing is known to be down. */
+export async function usableClients(
+  deps: StateDeps,
+  manager: EntityManager = deps.dataSource.manager,
+): Promise<Set<string>> {
+  const rows: { kind: string; name: string; state: string }[] = await manager.query(
+    'SELECT kind, name, state FROM node_state',
+  );
+  const bad = new Set(rows.filter((row) => row.state !== 'up').map((row) => `${row.kind} ${row.name}`));
+  const { validatorClients, beaconNodes } = deps.inventory();
+  const executionOf = new Map(beaconNodes.map((node) => [node.name, node.executionNode]));
+  return new Set(
+    validatorClients
+      .filter(
+        (client) =>
+          !bad.has(`validator_client ${client.name}`) &&
+          client.beaconNodes.some(
+            (name) => !bad.has(`beacon_node ${name}`) && !bad.has(`execution_node ${executionOf.get(name) ?? ''}`),
+          ),
+      )
+      .map((client) => client.name),
+  );
+}
