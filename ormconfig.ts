@@ -1,14 +1,31 @@
 import 'reflect-metadata';
 import { DataSource, type MigrationInterface } from 'typeorm';
+import { NodeState } from './src/fleet/look/node-state.js';
+import { ValidatorStake } from './src/fleet/look/validator-stake.js';
+import { PlannedMove, RebalancingPlan } from './src/fleet/plans/rebalancing-plan.js';
+import { InstanceAllocation, SandboxStake, WishRow } from './src/fleet/provisioning/wish-row.js';
 import { RpcEndpoint } from './src/gateway/rpc-endpoint.js';
 import { RpcUsage } from './src/gateway/rpc-usage.js';
+import { Fleet1763700000004 } from './src/migrations/fleet.js';
 import { Gateway1763700000006 } from './src/migrations/gateway.js';
 
 /** Every table's entity, by name: what is not here does not exist. */
-export const entities: (new () => object)[] = [RpcEndpoint, RpcUsage];
+export const entities: (new () => object)[] = [
+  // fleet
+  InstanceAllocation,
+  NodeState,
+  PlannedMove,
+  RebalancingPlan,
+  SandboxStake,
+  ValidatorStake,
+  WishRow,
+  // gateway
+  RpcEndpoint,
+  RpcUsage,
+];
 
 /** In the order they run; one file per change, never edited once released. */
-export const migrations: (new () => MigrationInterface)[] = [Gateway1763700000006];
+export const migrations: (new () => MigrationInterface)[] = [Fleet1763700000004, Gateway1763700000006];
 
 /** Where PostgreSQL is: a URL, or the embedded server's socket folder. */
 export type DatabaseConnection =

@@ -58,8 +58,8 @@ const UP = [
     CONSTRAINT rebalancing_plan_state CHECK (state IN ('proposed', 'approved', 'running', 'done', 'superseded')),
     CONSTRAINT rebalancing_plan_what_if CHECK (NOT what_if OR state IN ('proposed', 'superseded'))
   )`,
-  // INVARIANT: one_plan_in_force — at most one plan moves keys at a time.
-  `CREATE UNIQUE INDEX one_plan_in_force ON rebalancing_plan ((true)) WHERE state IN ('approved', 'running')`,
+  // INVARIANT: one_plan_in_force — at most one plan moves keys at a time (what_if is false in these states).
+  `CREATE UNIQUE INDEX one_plan_in_force ON rebalancing_plan (what_if) WHERE state IN ('approved', 'running')`,
   `CREATE TABLE planned_move (
     plan_id uuid NOT NULL,
     position integer NOT NULL,

@@ -67,11 +67,11 @@ validator_clients:
     expect(() => load(SANDBOX, more))
       .to.throw()
       .with.property('message')
-      .that.matches(/1\.yaml:2:\d+ sites has the name home twice \(first at .*0\.yaml:2:\d+\)/)
-      .and.matches(/1\.yaml:4:\d+ there is no site named mars/)
-      .and.matches(/1\.yaml:4:\d+ there is no beacon node named nowhere/)
-      .and.matches(/1\.yaml:4:\d+ keymanager_uri is teku-geth's/)
-      .and.not.matches(/undefined/);
+      .that.match(/1\.yaml:2:\d+ sites has the name home twice \(first at .*0\.yaml:2:\d+\)/)
+      .and.match(/1\.yaml:4:\d+ there is no site named mars/)
+      .and.match(/1\.yaml:4:\d+ there is no beacon node named nowhere/)
+      .and.match(/1\.yaml:4:\d+ keymanager_uri is teku-geth's/)
+      .and.not.match(/undefined/);
     expect(() => load(SANDBOX.replace('capacity: 64', 'capacity: many'))).to.throw(
       /0\.yaml:14:5 .*capacity must be integer/,
     );

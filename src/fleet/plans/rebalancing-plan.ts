@@ -1,4 +1,14 @@
-import { Check, Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import {
+  Check,
+  Column,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  type Relation,
+} from 'typeorm';
 
 export type PlanState = 'proposed' | 'approved' | 'running' | 'done' | 'superseded';
 
@@ -18,6 +28,7 @@ export interface PlanDocument {
  * INVARIANT: one_plan_in_force — at most one plan is approved or running.
  */
 @Entity('rebalancing_plan')
+@Index('one_plan_in_force', ['whatIf'], { unique: true, where: `state IN ('approved', 'running')` })
 @Check('rebalancing_plan_state', `state IN ('proposed', 'approved', 'running', 'done', 'superseded')`)
 @Check('rebalancing_plan_what_if', `NOT what_if OR state IN ('proposed', 'superseded')`)
 export class RebalancingPlan {
@@ -51,11 +62,16 @@ export type PlannedMoveState = 'planned' | 'started' | 'placed' | 'aborted' | 's
 
 /** One key's move as planned; it becomes a move of the move protocol when its turn comes. */
 @Entity('planned_move')
+@Index('planned_move_key', ['planId', 'publicKey'], { unique: true })
 @Check('planned_move_state', `state IN ('planned', 'started', 'placed', 'aborted', 'skipped')`)
 @Check('planned_move_started', `state IN ('planned', 'skipped') OR move_id IS NOT NULL`)
 export class PlannedMove {
   @PrimaryColumn({ name: 'plan_id', type: 'uuid', primaryKeyConstraintName: 'pk_planned_move' })
   planId!: string;
+
+  @ManyToOne(() => RebalancingPlan, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'plan_id', foreignKeyConstraintName: 'fk_planned_move_plan' })
+  plan?: Relation<RebalancingPlan>;
 
   @PrimaryColumn({ name: 'position', type: 'integer', primaryKeyConstraintName: 'pk_planned_move' })
   position!: number;
