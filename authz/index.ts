@@ -5,6 +5,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import type { EntityManager } from 'typeorm';
+import type { Job } from '../src/job.js';
+
+export type { AuthorizationDeps, AuthorizationOptions, ClientCredentials, PlatformAccount, SealingKey } from './deps.js';
+export { UNREACHABLE, type UnreachableError } from './errors.js';
+export { createAuthorizationServer } from './server.js';
 
 /** A value a policy can read: Cedar's Bool, Long (safe integer), String, Set, Record. */
 export type FactValue = boolean | number | string | readonly FactValue[] | { readonly [name: string]: FactValue };
@@ -79,6 +84,7 @@ export type GuardOutcome =
   /** A platform's credential is good and the policies say no: 403. */
   | { readonly kind: 'denied'; readonly decision: Decision };
 
+/** Every method throws `UnreachableError` when the server cannot be asked: answer with `UNREACHABLE` (UMA Grant 3.2.2). */
 export interface Guard {
   /** Whose credential the request carries; undefined for none, garbage, expired or revoked. Never throws for bad input. */
   identify(request: IncomingMessage): Promise<Subject | undefined>;
@@ -120,6 +126,10 @@ export interface AuthorizationServer {
   readonly issuer: string;
   readonly protection: ProtectionApi;
   readonly guard: Guard;
+  /** Periodic work for the scheduler. */
+  readonly jobs: readonly Job[];
+  /** Signs with a new key from now on; live RPTs stay valid. */
+  rotateSigningKeys(): Promise<void>;
   /** Calls back within a second of a revocation anywhere. Returns the unsubscribe function. */
   onRevocation(listener: (revocation: Revocation) => void): () => void;
   /** Why the server cannot serve now (a bad policy set while running is not a reason; see `policyFault`). */

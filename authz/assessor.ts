@@ -1,0 +1,82 @@
+import type { EntityManager } from 'typeorm';
+import type { Clock } from '../src/clock.js';
+import { nowSeconds } from '../src/clock.js';
+import type { Facts, FactSource } from './index.js';
+import type { Assessment, AssessRequest, DecisionLog, DecisionRecord, PolicyEngine } from './policy/types.js';
+import type { Resource } from './protection/resource.js';
+
+/** Who asks, as policies see it. */
+export interface Asker {
+  readonly kind: 'operator' | 'platform' | 'party';
+  readonly party: string;
+  readonly address?: string;
+  readonly clientId: string;
+  readonly claims: Facts;
+}
+
+export interface Occasion {
+  readonly occasion: DecisionRecord['occasion'];
+  readonly context?: Facts;
+  readonly manager?: EntityManager;
+}
+
+/** Asks the policies with live facts, and records every answer. */
+export class Assessor {
+  constructor(
+    private readonly policy: PolicyEngine,
+    private readonly facts: FactSource,
+    private readonly decisions: DecisionLog,
+    private readonly clock: Clock,
+    private readonly operatorId: string,
+  ) {}
+
+  /** Hash of the policies in force. */
+  policySet(): string {
+    return this.policy.hash();
+  }
+
+  /** One answer per scope, in the order of `scopes`. Live facts are read once. */
+  async assess(asker: Asker, resource: Resource, scopes: readonly string[], occasion: Occasion): Promise<Assessment[]> {
+    const foreign = resource.owner !== this.operatorId;
+    const who = { party: asker.party, ...(asker.address !== undefined && { address: asker.address }) };
+    const live = foreign ? { resource: {}, party: {} } : await this.facts(resource, who);
+    const answers: Assessment[] = [];
+    for (const scope of scopes) {
+      const request: AssessRequest = {
+        ...(foreign && { owner: resource.owner }),
+        principal: { ...who, kind: asker.kind, attributes: live.party },
+        clientId: asker.clientId,
+        scope,
+        resource: { type: resource.type, key: resource.key, attributes: { ...resource.attributes, ...live.resource } },
+        claims: asker.claims,
+        context: occasion.context ?? {},
+        nowSeconds: nowSeconds(this.clock),
+      };
+      const assessment = this.policy.assess(request);
+      await this.#record(request, resource, assessment, occasion);
+      answers.push(assessment);
+    }
+    return answers;
+  }
+
+  async #record(request: AssessRequest, resource: Resource, answer: Assessment, occasion: Occasion): Promise<void> {
+    await this.decisions.record(
+      {
+        atMs: this.clock.nowMs(),
+        occasion: occasion.occasion,
+        party: request.principal.party,
+        clientId: request.clientId,
+        ...(request.owner !== undefined && { owner: request.owner }),
+        resource: { id: resource.id, type: resource.type, key: resource.key },
+        scopes: [request.scope],
+        outcome: answer.outcome,
+        reason: answer.reason,
+        policies: answer.policies,
+        claimNames: Object.keys(request.claims),
+        policySet: this.policy.hash(),
+        request,
+      },
+      occasion.manager,
+    );
+  }
+}

@@ -1,0 +1,82 @@
+import type { DataSource } from 'typeorm';
+import type { DatabaseConnection } from '../ormconfig.js';
+import type { Clock } from '../src/clock.js';
+import type { Logger } from '../src/logger.js';
+import type { FactSource } from './index.js';
+import type { ClaimVerifier, DecisionLog, PolicyEngine } from './policy/types.js';
+
+/** Encrypts the signing keys at rest; src/keys/data-key.ts has one. */
+export interface SealingKey {
+  seal(plaintext: Uint8Array, purpose: string, id: string): Buffer;
+  open(sealed: Uint8Array, purpose: string, id: string): Buffer;
+}
+
+export interface ClientCredentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+/** An OSB platform's account: HTTP basic, or a bearer token, or both. */
+export interface PlatformAccount {
+  readonly username: string;
+  readonly password: string;
+  readonly bearerToken?: string;
+}
+
+/** All in seconds. */
+export interface Lifetimes {
+  readonly ticket: number;
+  readonly rpt: number;
+  readonly refreshToken: number;
+  readonly pct: number;
+  /** Of claims that may not be kept long (security.md B4). */
+  readonly shortPct: number;
+  readonly pat: number;
+  /** How long a request waits for the owner, and an approval for its use. */
+  readonly approval: number;
+}
+
+export const DEFAULT_LIFETIMES: Lifetimes = {
+  ticket: 5 * 60,
+  rpt: 15 * 60,
+  refreshToken: 8 * 3600,
+  pct: 30 * 86_400,
+  shortPct: 3600,
+  pat: 3600,
+  approval: 7 * 86_400,
+};
+
+export interface AuthorizationOptions {
+  /** 1–10 in the sandbox. */
+  readonly requestSubmittedIntervalSeconds: number;
+  /** Anyone may register a client (the sandbox). */
+  readonly openRegistration: boolean;
+  /** RFC 7591 initial access token, for when registration is not open. */
+  readonly initialAccessToken?: string;
+  readonly lifetimes?: Partial<Lifetimes>;
+  /** Requests a second and address below the issuer; far above 100. */
+  readonly requestsPerSecond?: number;
+}
+
+export interface AuthorizationDeps {
+  /** Migrated. */
+  readonly dataSource: DataSource;
+  /** For LISTEN on a connection of its own. */
+  readonly connection: DatabaseConnection;
+  /** `<public_url>/authz`, without a trailing slash. */
+  readonly issuer: string;
+  readonly operator: ClientCredentials;
+  /** The ordinary confidential client of credentials.json. */
+  readonly client: ClientCredentials;
+  /** Built-in public client; `ovsb-cli`. */
+  readonly publicClientId?: string;
+  readonly platforms: readonly PlatformAccount[];
+  readonly policy: PolicyEngine;
+  readonly claims: ClaimVerifier;
+  readonly decisions: DecisionLog;
+  readonly facts: FactSource;
+  readonly sealingKey: SealingKey;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly options: AuthorizationOptions;
+}

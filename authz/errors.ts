@@ -1,0 +1,55 @@
+import { errors } from 'oidc-provider';
+import { DomainError } from '../src/errors.js';
+
+/** An answer in OAuth's or UMA's words from our own routes. `description` is for the caller and holds no secret. */
+export class ProtocolError extends Error {
+  constructor(
+    readonly status: number,
+    readonly error: string,
+    readonly description: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(description);
+    this.name = 'ProtocolError';
+  }
+}
+
+export function invalidRequest(description: string): ProtocolError {
+  return new ProtocolError(400, 'invalid_request', description);
+}
+
+export function notFound(): ProtocolError {
+  return new ProtocolError(404, 'not_found', 'no such resource');
+}
+
+/** An error of the UMA grant (UMA Grant 3.3.6); `members` stand beside `error` in the body. */
+export class UmaGrantError extends errors.OIDCProviderError {
+  constructor(
+    status: number,
+    error: 'need_info' | 'request_denied' | 'request_submitted' | 'invalid_grant' | 'invalid_scope' | 'invalid_dpop_proof',
+    description: string,
+    readonly members: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(status, error);
+    this.error_description = description;
+  }
+}
+
+/** UMA Grant 3.3.6: unknown, expired, used, or somebody else's ticket; RFC 6749 5.2 for refresh tokens. */
+export function invalidGrant(description: string): UmaGrantError {
+  return new UmaGrantError(400, 'invalid_grant', description);
+}
+
+export type UnreachableError = DomainError<'AuthorizationServerUnreachable'>;
+
+/** UMA Grant 3.2.2: what a resource server answers with when it cannot get a ticket. */
+export const UNREACHABLE = {
+  status: 403,
+  headers: { Warning: '199 - "UMA Authorization Server Unreachable"' },
+} as const;
+
+export function unreachable(cause: unknown): UnreachableError {
+  const error = new DomainError('AuthorizationServerUnreachable', 'the authorization server cannot be reached', UNREACHABLE);
+  error.cause = cause;
+  return error;
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import type { DataSource, EntityManager } from 'typeorm';
+import type { Clock } from '../src/clock.js';
+import type { Lifetimes } from './deps.js';
+import type { GatheredClaims } from './gathered-claims.js';
+import type { Permission } from './index.js';
+import { announce } from './revocation.js';
+import { digestOf, randomSecret } from './secrets.js';
+
+export interface GrantFacts {
+  readonly owner: string;
+  readonly clientId: string;
+  readonly kind: 'operator' | 'party';
+  readonly gathered: GatheredClaims;
+  readonly permissions: readonly Permission[];
+  readonly approved: boolean;
+  readonly policySet: string;
+}
+
+export interface LiveGrant extends GrantFacts {
+  readonly id: string;
+}
+
+/** Grants and their ends. Ending one ends all its RPTs and refresh tokens, at every replica. */
+export class Grants {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+    private readonly lifetimes: Lifetimes,
+  ) {}
+
+  async create(facts: GrantFacts, manager: EntityManager): Promise<string> {
+    const id = randomUUID();
+    await manager.query(
+      `INSERT INTO uma_grant (id, owner, client_id, kind, gathered, permissions, approved, policy_set, created_at, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      [
+        id,
+        facts.owner,
+        facts.clientId,
+        facts.kind,
+        JSON.stringify(facts.gathered),
+        JSON.stringify(facts.permissions),
+        facts.approved,
+        facts.policySet,
+        new Date(this.clock.nowMs()),
+        this.#end(),
+      ],
+    );
+    return id;
+  }
+
+  /** The grant after an upgrade, or after the policies were asked again. */
+  async update(id: string, facts: GrantFacts, manager: EntityManager = this.dataSource.manager): Promise<void> {
+    await manager.query(
+      `UPDATE uma_grant SET gathered = $2, permissions = $3, approved = $4, policy_set = $5, expires_at = $6
+       WHERE id = $1 AND revoked_at IS NULL`,
+      [
+        id,
+        JSON.stringify(facts.gathered),
+        JSON.stringify(facts.permissions),
+        facts.approved,
+        facts.policySet,
+        this.#end(),
+      ],
+    );
+  }
+
+  async addRefreshToken(grantId: string, thumbprint: string | undefined, manager: EntityManager): Promise<string> {
+    const secret = randomSecret();
+    const expiresAt = new Date(this.clock.nowMs() + this.lifetimes.refreshToken * 1000);
+    await manager.query(
+      'INSERT INTO refresh_token (digest, grant_id, thumbprint, expires_at) VALUES ($1, $2, $3, $4)',
+      [digestOf(secret), grantId, thumbprint ?? null, expiresAt],
+    );
+    return secret;
+  }
+
+  async revoke(id: string, manager?: EntityManager): Promise<void> {
+    if (manager === undefined) return this.dataSource.transaction((own) => this.revoke(id, own));
+    const now = new Date(this.clock.nowMs());
+    await manager.query('UPDATE uma_grant SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL', [id, now]);
+    const [rpts] = (await manager.query(
+      'UPDATE rpt SET revoked_at = $2 WHERE grant_id = $1 AND revoked_at IS NULL AND expires_at > $2 RETURNING jti',
+      [id, now],
+    )) as [{ jti: string }[], number];
+    for (const { jti } of rpts) await announce(manager, { kind: 'token', id: jti }, now.getTime());
+  }
+
+  /** Ends one RPT. False when it had ended already: of parallel upgrades of one RPT a single one carries it over. */
+  async revokeRpt(jti: string, manager?: EntityManager): Promise<boolean> {
+    if (manager === undefined) return this.dataSource.transaction((own) => this.revokeRpt(jti, own));
+    const now = new Date(this.clock.nowMs());
+    const [ended] = (await manager.query(
+      'UPDATE rpt SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL RETURNING jti',
+      [jti, now],
+    )) as [unknown[], number];
+    if (ended.length === 0) return false;
+    await announce(manager, { kind: 'token', id: jti }, now.getTime());
+    return true;
+  }
+
+  /** Live grants decided under other policies than `policySet`, oldest id first after `after`. */
+  async decidedElsewhere(policySet: string, after: string, limit: number): Promise<LiveGrant[]> {
+    const rows = (await this.dataSource.query(
+      `SELECT id, owner, client_id, kind, gathered, permissions, approved, policy_set FROM uma_grant
+       WHERE policy_set <> $1 AND id > $2 AND revoked_at IS NULL AND expires_at > $3 ORDER BY id LIMIT $4`,
+      [policySet, after, new Date(this.clock.nowMs()), limit],
+    )) as GrantRow[];
+    return rows.map(presentGrant);
+  }
+
+  #end(): Date {
+    const seconds = Math.max(this.lifetimes.refreshToken, this.lifetimes.rpt);
+    return new Date(this.clock.nowMs() + seconds * 1000);
+  }
+}
+
+export interface GrantRow {
+  id: string;
+  owner: string;
+  client_id: string;
+  kind: 'operator' | 'party';
+  gathered: GatheredClaims;
+  permissions: Permission[];
+  approved: boolean;
+  policy_set: string;
+}
+
+export function presentGrant(row: GrantRow): LiveGrant {
+  return {
+    id: row.id,
+    owner: row.owner,
+    clientId: row.client_id,
+    kind: row.kind,
+    gathered: row.gathered,
+    permissions: row.permissions,
+    approved: row.approved,
+    policySet: row.policy_set,
+  };
+}

@@ -1,0 +1,92 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Logger } from '../../src/logger.js';
+import { compileSchema, problems } from '../../src/validate.js';
+import { invalidRequest, notFound, ProtocolError } from '../errors.js';
+import { readJson } from '../http.js';
+import type { Guard, Subject } from '../index.js';
+import type { ApprovalRequest } from './approval-request.js';
+import type { ApprovalQueue } from './approval-queue.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const isVerdict = compileSchema<{ reason?: string }>({
+  type: 'object',
+  additionalProperties: false,
+  properties: { reason: { type: 'string', maxLength: 1024 } },
+});
+
+export interface RequestParts {
+  readonly queue: ApprovalQueue;
+  readonly guard: Guard;
+  /** The resource whose scopes `read` and `approve` open the queue. */
+  readonly resourceId: () => string;
+  readonly nowMs: () => number;
+  readonly logger: Logger;
+}
+
+/** The operator's queue: what policies left to the owner. */
+export function requestRoutes(parts: RequestParts): Router {
+  const router = new Router();
+  router.get('/requests', async (ctx) => {
+    await requireScope(parts, ctx, 'read');
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = { requests: (await parts.queue.list()).map((request) => shown(request, parts.nowMs())) };
+  });
+  router.post('/requests/:id/approve', (ctx) => decide(parts, ctx, 'approved'));
+  router.post('/requests/:id/deny', (ctx) => decide(parts, ctx, 'denied'));
+  return router;
+}
+
+async function decide(parts: RequestParts, ctx: Context, state: 'approved' | 'denied'): Promise<void> {
+  const subject = await requireScope(parts, ctx, 'approve');
+  const reason = await readReason(ctx);
+  const id = (ctx.params as { id?: string }).id ?? '';
+  if (!UUID.test(id)) throw notFound();
+  const decided = await parts.queue.decide(id, state, subject.party, reason);
+  if (decided === undefined) {
+    const known = await parts.queue.find(id);
+    if (known === undefined) throw notFound();
+    throw new ProtocolError(409, 'already_decided', `the request is ${stateOf(known, parts.nowMs())}`);
+  }
+  parts.logger.info({ request: id, state, by: subject.party, party: decided.party }, 'approval request decided');
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = shown(decided, parts.nowMs());
+}
+
+async function requireScope(parts: RequestParts, ctx: Context, scope: string): Promise<Subject> {
+  const outcome = await parts.guard.check(ctx.req, [{ resourceId: parts.resourceId(), scopes: [scope] }]);
+  if (outcome.kind === 'granted') return outcome.subject;
+  if (outcome.kind === 'denied') throw new ProtocolError(403, 'access_denied', outcome.decision.reason);
+  throw new ProtocolError(401, 'unauthorized', 'an RPT for this resource is needed', outcome.challenge.headers);
+}
+
+/** An optional JSON body `{reason}`. */
+async function readReason(ctx: Context): Promise<string | undefined> {
+  if (!ctx.request.length && ctx.get('transfer-encoding') === '') return undefined;
+  const body = await readJson(ctx);
+  if (!isVerdict(body)) throw invalidRequest(problems(isVerdict.errors).join('; '));
+  return body.reason;
+}
+
+function shown(request: ApprovalRequest, nowMs: number): Record<string, unknown> {
+  return {
+    id: request.id,
+    party: request.party,
+    client_id: request.clientId,
+    resource: { id: request.resourceId, ...request.resource },
+    scopes: request.scopes,
+    reason: request.reason,
+    policies: request.policies,
+    state: stateOf(request, nowMs),
+    created_at: request.createdAt.toISOString(),
+    expires_at: request.expiresAt.toISOString(),
+    ...(request.decidedAt !== null && { decided_at: request.decidedAt.toISOString(), decided_by: request.decidedBy }),
+    ...(request.decisionReason !== null && { decision_reason: request.decisionReason }),
+  };
+}
+
+function stateOf(request: ApprovalRequest, nowMs: number): string {
+  const lapsed = request.state === 'pending' || request.state === 'approved';
+  return lapsed && request.expiresAt.getTime() <= nowMs ? 'expired' : request.state;
+}

@@ -1,0 +1,163 @@
+/** The authorization server's wiring. */
+import Router from '@koa/router';
+import Koa, { type Middleware } from 'koa';
+import mount from 'koa-mount';
+import type Provider from 'oidc-provider';
+import { Assessor } from './assessor.js';
+import { type AuthorizationDeps, DEFAULT_LIFETIMES, type Lifetimes } from './deps.js';
+import { DpopProofs } from './dpop.js';
+import { notFound } from './errors.js';
+import { expiryJob } from './expiry.js';
+import { Grants } from './grants.js';
+import { createGuard } from './guard.js';
+import { renderErrors } from './http.js';
+import type { AuthorizationServer, Guard } from './index.js';
+import { openIdMetadata, uma2Metadata } from './metadata.js';
+import { oauthAdapter } from './oauth-adapter.js';
+import { Pcts } from './pct.js';
+import { Platforms } from './platform.js';
+import { introspectionRoutes } from './protection/introspection-routes.js';
+import { requirePat } from './protection/pat.js';
+import { permissionRoutes } from './protection/permission-routes.js';
+import { resourceRoutes } from './protection/resource-routes.js';
+import { protectionApi, Resources } from './protection/resources.js';
+import { Tickets } from './protection/tickets.js';
+import { createProvider } from './provider.js';
+import { rateLimit } from './rate-limit.js';
+import { Reassessment } from './reassessment.js';
+import { refreshGrant } from './refresh.js';
+import { registrationRoutes } from './registration-routes.js';
+import { ApprovalQueue } from './requests/approval-queue.js';
+import { requestRoutes } from './requests/request-routes.js';
+import { RevocationFeed } from './revocation.js';
+import { revocationRoutes } from './revocation-routes.js';
+import { Rpts } from './rpt.js';
+import { SigningKeys } from './signing-key.js';
+import { umaGrant } from './uma-grant.js';
+
+const REQUESTS_PER_SECOND = 500;
+const QUEUE_RESOURCE = { name: 'Requests that wait for the operator', type: 'requests', key: 'requests', scopes: ['read', 'approve'], attributes: {} };
+
+/** Opens the authorization server: keys, revocation feed, routes. Needs a migrated database. */
+export async function createAuthorizationServer(deps: AuthorizationDeps): Promise<AuthorizationServer> {
+  const parts = createParts(deps);
+  await parts.keys.open();
+  await parts.feed.open();
+  const queueResource = await parts.resources.ensure(deps.operator.clientId, QUEUE_RESOURCE);
+  const provider = createProvider({
+    deps,
+    lifetimes: parts.lifetimes,
+    keys: parts.keys,
+    umaGrant: umaGrant(parts),
+    refresh: refreshGrant(parts),
+  });
+  const unsubscribe = deps.policy.onChange(() => parts.reassessment.start());
+  parts.reassessment.start();
+  return {
+    middleware: routes(deps, parts, provider, queueResource),
+    issuer: deps.issuer,
+    protection: protectionApi(parts.resources, deps.operator.clientId),
+    guard: parts.guard,
+    jobs: [expiryJob(deps.dataSource, deps.clock)],
+    rotateSigningKeys: () => parts.keys.rotate(),
+    onRevocation: (listener) => parts.feed.listen(listener),
+    notReady: () => (parts.feed.confirmed ? undefined : 'revocations cannot be read from the database'),
+    policyFault: () => deps.policy.fault(),
+    async close() {
+      unsubscribe();
+      await parts.reassessment.close();
+      await parts.feed.close();
+    },
+  };
+}
+
+type Parts = ReturnType<typeof createParts>;
+
+function createParts(deps: AuthorizationDeps) {
+  const { dataSource, clock, issuer, options } = deps;
+  const operatorId = deps.operator.clientId;
+  const lifetimes: Lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
+  const keys = new SigningKeys(dataSource, deps.sealingKey, clock, lifetimes.rpt);
+  const rpts = new Rpts(dataSource, keys, clock, { issuer, operatorId, lifetimeSeconds: lifetimes.rpt });
+  const assessor = new Assessor(deps.policy, deps.facts, deps.decisions, clock, operatorId);
+  const resources = new Resources(dataSource, clock);
+  const grants = new Grants(dataSource, clock, lifetimes);
+  const shared = {
+    dataSource,
+    issuer,
+    operatorId,
+    lifetimes,
+    keys,
+    rpts,
+    assessor,
+    resources,
+    grants,
+    feed: new RevocationFeed(dataSource, deps.connection, clock, deps.logger),
+    tickets: new Tickets(dataSource, clock, lifetimes.ticket),
+    claims: deps.claims,
+    pcts: new Pcts(dataSource, clock, lifetimes),
+    queue: new ApprovalQueue(dataSource, clock, lifetimes.approval),
+    proofs: new DpopProofs(dataSource, clock),
+    platforms: new Platforms(deps.platforms),
+    reassessment: new Reassessment(operatorId, assessor, grants, resources, deps.logger),
+    nowMs: () => clock.nowMs(),
+    intervalSeconds: options.requestSubmittedIntervalSeconds,
+    rptLifetimeSeconds: lifetimes.rpt,
+  };
+  const guard: Guard = createGuard(shared);
+  return { ...shared, guard };
+}
+
+function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, queueResource: string): Middleware {
+  const pat = requirePat(() => provider, deps.issuer);
+  const { options } = deps;
+  const app = new Koa();
+  app.use(renderErrors(deps.logger));
+  app.use(rateLimit(deps.clock, options.requestsPerSecond ?? REQUESTS_PER_SECOND));
+  for (const router of [
+    discoveryRoutes(deps, parts),
+    resourceRoutes(parts.resources, pat, deps.issuer),
+    permissionRoutes(parts.resources, parts.tickets, pat),
+    introspectionRoutes(parts.rpts, pat, deps.issuer),
+    revocationRoutes({ ...parts, provider: () => provider }),
+    registrationRoutes({
+      clients: new (oauthAdapter(deps.dataSource, deps.clock))('Client'),
+      clock: deps.clock,
+      open: options.openRegistration,
+      ...(options.initialAccessToken !== undefined && { initialAccessToken: options.initialAccessToken }),
+    }),
+    requestRoutes({ ...parts, resourceId: () => queueResource, logger: deps.logger }),
+  ]) {
+    app.use(router.routes());
+  }
+  app.use(tokenEndpoint(provider));
+  app.use(() => {
+    throw notFound();
+  });
+  return mount(new URL(deps.issuer).pathname, app);
+}
+
+function discoveryRoutes(deps: AuthorizationDeps, parts: Parts): Router {
+  const router = new Router();
+  router.get('/.well-known/uma2-configuration', (ctx) => {
+    ctx.body = uma2Metadata(deps.issuer, deps.claims.formats);
+  });
+  router.get('/.well-known/openid-configuration', (ctx) => {
+    ctx.body = openIdMetadata(deps.issuer, deps.claims.formats);
+  });
+  router.get('/jwks', (ctx) => {
+    ctx.body = parts.keys.jwks;
+    ctx.type = 'application/jwk-set+json';
+  });
+  return router;
+}
+
+/** The provider serves POST /token and nothing else of its own; its errors are JSON whatever `Accept` says (E). */
+function tokenEndpoint(provider: Provider): Middleware {
+  const serve = mount(provider as unknown as Koa);
+  return (ctx, next) => {
+    if (ctx.path !== '/token') return next();
+    ctx.req.headers.accept = 'application/json';
+    return serve(ctx, next);
+  };
+}
