@@ -1,16 +1,38 @@
 import 'reflect-metadata';
 import { DataSource, type MigrationInterface } from 'typeorm';
+import { DpopProof } from './authz/dpop-proof.js';
+import { RefreshToken, Rpt, UmaGrant } from './authz/grant.js';
+import { OAuthRecord } from './authz/oauth-record.js';
+import { PersistedClaims } from './authz/persisted-claims.js';
+import { PermissionTicket } from './authz/protection/permission-ticket.js';
+import { Resource } from './authz/protection/resource.js';
+import { ApprovalRequest } from './authz/requests/approval-request.js';
+import { RevocationRow } from './authz/revocation.js';
+import { SigningKey } from './authz/signing-key.js';
 import { NodeState } from './src/fleet/look/node-state.js';
 import { ValidatorStake } from './src/fleet/look/validator-stake.js';
 import { PlannedMove, RebalancingPlan } from './src/fleet/plans/rebalancing-plan.js';
 import { InstanceAllocation, SandboxStake, WishRow } from './src/fleet/provisioning/wish-row.js';
 import { RpcEndpoint } from './src/gateway/rpc-endpoint.js';
 import { RpcUsage } from './src/gateway/rpc-usage.js';
+import { Authz1763700000001 } from './src/migrations/authz.js';
 import { Fleet1763700000004 } from './src/migrations/fleet.js';
 import { Gateway1763700000006 } from './src/migrations/gateway.js';
 
 /** Every table's entity, by name: what is not here does not exist. */
 export const entities: (new () => object)[] = [
+  // authz
+  ApprovalRequest,
+  DpopProof,
+  OAuthRecord,
+  PermissionTicket,
+  PersistedClaims,
+  RefreshToken,
+  Resource,
+  RevocationRow,
+  Rpt,
+  SigningKey,
+  UmaGrant,
   // fleet
   InstanceAllocation,
   NodeState,
@@ -25,7 +47,11 @@ export const entities: (new () => object)[] = [
 ];
 
 /** In the order they run; one file per change, never edited once released. */
-export const migrations: (new () => MigrationInterface)[] = [Fleet1763700000004, Gateway1763700000006];
+export const migrations: (new () => MigrationInterface)[] = [
+  Authz1763700000001,
+  Fleet1763700000004,
+  Gateway1763700000006,
+];
 
 /** Where PostgreSQL is: a URL, or the embedded server's socket folder. */
 export type DatabaseConnection =

@@ -85,7 +85,15 @@ function needInfo(unproved: readonly Verdict[]): Conclusion {
     for (const claim of assessment.requiredClaims ?? []) requiredClaims.set(claim.name, claim);
   }
   const alternatives = unproved.flatMap(({ assessment }) => assessment.alternatives ?? []);
-  const distinct = new Map(alternatives.map((claims) => [claims.map(({ name }) => name).sort().join(' '), claims]));
+  const distinct = new Map(
+    alternatives.map((claims) => [
+      claims
+        .map(({ name }) => name)
+        .sort()
+        .join(' '),
+      claims,
+    ]),
+  );
   return { kind: 'need_info', requiredClaims: [...requiredClaims.values()], alternatives: [...distinct.values()] };
 }
 

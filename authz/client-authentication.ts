@@ -46,6 +46,7 @@ function formDecode(value: string): string | undefined {
 }
 
 function invalidClient(ctx: Context): ProtocolError {
-  const headers = ctx.get('authorization') === '' ? {} : { 'WWW-Authenticate': 'Basic realm="ovsb", error="invalid_client"' };
+  const headers =
+    ctx.get('authorization') === '' ? {} : { 'WWW-Authenticate': 'Basic realm="ovsb", error="invalid_client"' };
   return new ProtocolError(401, 'invalid_client', 'client authentication failed', headers);
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, errors } from 'jose';
+import { calculateJwkThumbprint, EmbeddedJWK, errors, jwtVerify } from 'jose';
 import type { DataSource } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import { nowSeconds } from '../src/clock.js';
@@ -49,11 +49,13 @@ export class DpopProofs {
       if (typeof jti !== 'string' || jti === '' || typeof iat !== 'number' || typeof htu !== 'string') return undefined;
       if (Math.abs(nowSeconds(this.clock) - iat) > WINDOW_SECONDS) return undefined;
       if (htm !== request.method || withoutQuery(htu) !== request.url) return undefined;
-      if (request.token !== undefined && ath !== createHash('sha256').update(request.token).digest('base64url')) return undefined;
+      if (request.token !== undefined && ath !== createHash('sha256').update(request.token).digest('base64url'))
+        return undefined;
       if (protectedHeader.jwk === undefined) return undefined;
       return { thumbprint: await calculateJwkThumbprint(protectedHeader.jwk), jti };
     } catch (fault) {
-      if (fault instanceof errors.JOSEError || fault instanceof TypeError || fault instanceof DOMException) return undefined;
+      if (fault instanceof errors.JOSEError || fault instanceof TypeError || fault instanceof DOMException)
+        return undefined;
       throw fault;
     }
   }

@@ -26,7 +26,13 @@ export function notFound(): ProtocolError {
 export class UmaGrantError extends errors.OIDCProviderError {
   constructor(
     status: number,
-    error: 'need_info' | 'request_denied' | 'request_submitted' | 'invalid_grant' | 'invalid_scope' | 'invalid_dpop_proof',
+    error:
+      | 'need_info'
+      | 'request_denied'
+      | 'request_submitted'
+      | 'invalid_grant'
+      | 'invalid_scope'
+      | 'invalid_dpop_proof',
     description: string,
     readonly members: Readonly<Record<string, unknown>> = {},
   ) {
@@ -49,7 +55,11 @@ export const UNREACHABLE = {
 } as const;
 
 export function unreachable(cause: unknown): UnreachableError {
-  const error = new DomainError('AuthorizationServerUnreachable', 'the authorization server cannot be reached', UNREACHABLE);
+  const error = new DomainError(
+    'AuthorizationServerUnreachable',
+    'the authorization server cannot be reached',
+    UNREACHABLE,
+  );
   error.cause = cause;
   return error;
 }

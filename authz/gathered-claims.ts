@@ -15,7 +15,8 @@ export const NO_CLAIMS: GatheredClaims = { claims: {}, persistable: true };
 
 /** Adds newly verified claims. Claims of two parties never mix: those of another party replace what was there. */
 export function addClaims(known: GatheredClaims, added: Extract<VerifiedClaims, { kind: 'ok' }>): GatheredClaims {
-  const base = added.party !== undefined && known.party !== undefined && added.party !== known.party ? NO_CLAIMS : known;
+  const base =
+    added.party !== undefined && known.party !== undefined && added.party !== known.party ? NO_CLAIMS : known;
   return {
     ...base,
     claims: { ...base.claims, ...added.claims },

@@ -1,9 +1,10 @@
-import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
+import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import type { GatheredClaims } from './gathered-claims.js';
 import type { Permission } from './index.js';
 
 /** What one requesting party was granted through one client: the family of its RPTs and refresh tokens. */
 @Entity('uma_grant')
+@Check('uma_grant_kind', `kind IN ('operator', 'party')`)
 export class UmaGrant {
   @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'uma_grant_pkey' })
   id!: string;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { covers } from './authorization-assessment.js';
 import type { Asker, Assessor } from './assessor.js';
+import { covers } from './authorization-assessment.js';
 import type { DpopProofs } from './dpop.js';
 import { unreachable } from './errors.js';
 import type { Challenge, Decision, Guard, GuardOutcome, Permission, Subject } from './index.js';
@@ -106,7 +106,11 @@ async function check(
   return { kind: 'challenge', challenge: await guard.challenge(wanted) };
 }
 
-async function checkPlatform(parts: GuardParts, subject: Subject, wanted: readonly Permission[]): Promise<GuardOutcome> {
+async function checkPlatform(
+  parts: GuardParts,
+  subject: Subject,
+  wanted: readonly Permission[],
+): Promise<GuardOutcome> {
   for (const { resourceId, scopes } of wanted) {
     for (const scope of scopes) {
       const decision = await decide(parts, subject, { resourceId, scope });
@@ -139,11 +143,7 @@ async function confirm(parts: GuardParts, request: IncomingMessage, subject: Sub
   return rpt?.thumbprint === thumbprint;
 }
 
-async function decide(
-  parts: GuardParts,
-  subject: Subject,
-  wanted: Parameters<Guard['decide']>[1],
-): Promise<Decision> {
+async function decide(parts: GuardParts, subject: Subject, wanted: Parameters<Guard['decide']>[1]): Promise<Decision> {
   const resource = (await parts.resources.byIds([wanted.resourceId])).get(wanted.resourceId);
   if (resource === undefined) return { outcome: 'deny', reason: 'the resource is gone', policies: [] };
   const [answer] = await parts.assessor.assess(askerFor(subject), resource, [wanted.scope], {
@@ -176,7 +176,11 @@ async function awaitOwner(
     policies: answer.policies,
   });
   if (standing.state !== 'denied') return { ...decisionOf(answer), outcome: 'owner_approval' };
-  return { ...decisionOf(answer), outcome: 'deny', reason: `the owner refused${standing.reason ? `: ${standing.reason}` : ''}` };
+  return {
+    ...decisionOf(answer),
+    outcome: 'deny',
+    reason: `the owner refused${standing.reason ? `: ${standing.reason}` : ''}`,
+  };
 }
 
 function decisionOf({ reason, policies }: Assessment): Omit<Decision, 'outcome'> {

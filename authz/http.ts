@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import getRawBody from 'raw-body';
-import { randomUUID } from 'node:crypto';
 import type { Logger } from '../src/logger.js';
 import { invalidRequest, ProtocolError } from './errors.js';
 
@@ -56,10 +56,15 @@ export function singleValues(parameters: URLSearchParams): Readonly<Record<strin
 async function readText(ctx: Context): Promise<string> {
   try {
     const length = ctx.request.length;
-    return await getRawBody(ctx.req, { limit: BODY_LIMIT_BYTES, encoding: 'utf8', ...(length !== undefined && { length }) });
+    return await getRawBody(ctx.req, {
+      limit: BODY_LIMIT_BYTES,
+      encoding: 'utf8',
+      ...(length !== undefined && { length }),
+    });
   } catch (fault) {
     const tooLarge = fault instanceof Error && 'type' in fault && fault.type === 'entity.too.large';
-    if (tooLarge) throw new ProtocolError(413, 'invalid_request', `the body may have ${BODY_LIMIT_BYTES} bytes at most`);
+    if (tooLarge)
+      throw new ProtocolError(413, 'invalid_request', `the body may have ${BODY_LIMIT_BYTES} bytes at most`);
     throw invalidRequest('the body could not be read');
   }
 }

@@ -7,7 +7,13 @@ import type { Middleware } from 'koa';
 import type { EntityManager } from 'typeorm';
 import type { Job } from '../src/job.js';
 
-export type { AuthorizationDeps, AuthorizationOptions, ClientCredentials, PlatformAccount, SealingKey } from './deps.js';
+export type {
+  AuthorizationDeps,
+  AuthorizationOptions,
+  ClientCredentials,
+  PlatformAccount,
+  SealingKey,
+} from './deps.js';
 export { UNREACHABLE, type UnreachableError } from './errors.js';
 export { createAuthorizationServer } from './server.js';
 

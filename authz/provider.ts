@@ -43,7 +43,9 @@ export function createProvider(setUp: ProviderSetUp): Provider {
   ]);
   provider.registerGrantType('refresh_token', setUp.refresh, ['refresh_token', 'scope']);
   provider.on('grant.error', completeError);
-  provider.on('server_error', (ctx, fault) => deps.logger.error({ err: fault, path: ctx.path }, 'token endpoint failed'));
+  provider.on('server_error', (ctx, fault) =>
+    deps.logger.error({ err: fault, path: ctx.path }, 'token endpoint failed'),
+  );
   return provider;
 }
 
@@ -67,7 +69,11 @@ function completeError(ctx: Parameters<GrantHandler>[0] | { body?: unknown; stat
 
 /** RFC 6749 5.2 counts "no client authentication included" as invalid_client; the provider says invalid_request. */
 function isUnauthenticated(error: unknown): boolean {
-  return error instanceof Error && 'error_description' in error && error.error_description === 'no client authentication mechanism provided';
+  return (
+    error instanceof Error &&
+    'error_description' in error &&
+    error.error_description === 'no client authentication mechanism provided'
+  );
 }
 
 function configuration({ deps, lifetimes, keys }: ProviderSetUp): Configuration {

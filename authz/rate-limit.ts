@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Middleware } from 'koa';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../src/clock.js';
 import { ProtocolError } from './errors.js';
 
@@ -18,7 +18,9 @@ export function rateLimit(clock: Clock, requestsPerSecond: number): Middleware {
     bucket.atMs = nowMs;
     buckets.set(ctx.ip, bucket);
     if (bucket.tokens < 1) {
-      throw new ProtocolError(429, 'too_many_requests', `more than ${requestsPerSecond} requests a second`, { 'Retry-After': '1' });
+      throw new ProtocolError(429, 'too_many_requests', `more than ${requestsPerSecond} requests a second`, {
+        'Retry-After': '1',
+      });
     }
     bucket.tokens -= 1;
     await next();

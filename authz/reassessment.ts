@@ -27,9 +27,11 @@ export class Reassessment {
 
   /** Re-assesses every live grant in the background, one run after another. */
   start(): void {
-    this.#running = this.#running.then(() => this.#all()).catch((fault: unknown) => {
-      this.logger.error({ err: fault }, 'grants could not be re-assessed after a policy change');
-    });
+    this.#running = this.#running
+      .then(() => this.#all())
+      .catch((fault: unknown) => {
+        this.logger.error({ err: fault }, 'grants could not be re-assessed after a policy change');
+      });
   }
 
   /** @throws invalid_grant, and ends the grant, when newer policies no longer permit it. */
@@ -76,7 +78,9 @@ export class Reassessment {
       const resource = resources.get(resourceId);
       if (resource === undefined) continue;
       const answers = await this.assessor.assess(asker, resource, scopes, { occasion: 'reassessment' });
-      const stands = answers.every(({ outcome }) => outcome === 'permit' || (outcome === 'owner_approval' && grant.approved));
+      const stands = answers.every(
+        ({ outcome }) => outcome === 'permit' || (outcome === 'owner_approval' && grant.approved),
+      );
       if (!stands) return false;
     }
     return true;

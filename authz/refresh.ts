@@ -36,14 +36,18 @@ export function refreshGrant(parts: RefreshParts): GrantHandler {
     const client = requestingClient(ctx);
     const thumbprint = await readProof(ctx, parts.proofs, parts.issuer);
     const token = await find(parts, secret, client.id);
-    if (token.thumbprint !== null && token.thumbprint !== thumbprint) throw invalidGrant('the refresh token is bound to a DPoP key');
+    if (token.thumbprint !== null && token.thumbprint !== thumbprint)
+      throw invalidGrant('the refresh token is bound to a DPoP key');
     if (client.isPublic) await spend(parts, secret, token.grant.id);
     await parts.reassessment.confirm(token.grant);
     ctx.body = await parts.dataSource.transaction(async (manager) => {
       const permissions = await livePermissions(parts, token.grant, manager);
       const { gathered, clientId } = token.grant;
       const grant = { ...token.grant, grantId: token.grant.id, permissions, policySet: parts.reassessment.policySet() };
-      const request = { client: { ...client, mayRefresh: client.isPublic }, ...(thumbprint !== undefined && { thumbprint }) };
+      const request = {
+        client: { ...client, mayRefresh: client.isPublic },
+        ...(thumbprint !== undefined && { thumbprint }),
+      };
       await parts.grants.update(grant.id, { ...token.grant, policySet: grant.policySet }, manager);
       const party = gathered.party ?? `client:${clientId}`;
       return tokenResponse(parts, { ...grant, party, upgraded: false }, request, manager, false);
@@ -77,9 +81,15 @@ async function spend(parts: RefreshParts, secret: string, grantId: string): Prom
 }
 
 async function livePermissions(parts: RefreshParts, grant: LiveGrant, manager: EntityManager) {
-  const live = await parts.resources.byIds(grant.permissions.map(({ resourceId }) => resourceId), manager);
+  const live = await parts.resources.byIds(
+    grant.permissions.map(({ resourceId }) => resourceId),
+    manager,
+  );
   const permissions = grant.permissions.filter(({ resourceId }) => live.has(resourceId));
   if (permissions.length === 0) throw invalidGrant('the resources of the grant are gone');
-  await parts.resources.hold(permissions.map(({ resourceId }) => resourceId), manager);
+  await parts.resources.hold(
+    permissions.map(({ resourceId }) => resourceId),
+    manager,
+  );
   return permissions;
 }

@@ -41,7 +41,11 @@ const isMetadata = compileSchema<ClientMetadata>({
     redirect_uris: uris,
     claims_redirect_uris: uris,
     token_endpoint_auth_method: { enum: ['client_secret_basic', 'client_secret_post', 'none'] },
-    scope: { type: 'string', maxLength: 2048, pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]*( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$' },
+    scope: {
+      type: 'string',
+      maxLength: 2048,
+      pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]*( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$',
+    },
   },
 });
 
@@ -86,7 +90,8 @@ function requireAccess(parts: RegistrationParts, ctx: Context): void {
   });
 }
 
-type KnownMetadata = Required<Pick<ClientMetadata, 'grant_types' | 'response_types' | 'token_endpoint_auth_method'>> & ClientMetadata;
+type KnownMetadata = Required<Pick<ClientMetadata, 'grant_types' | 'response_types' | 'token_endpoint_auth_method'>> &
+  ClientMetadata;
 
 function validated(body: unknown): KnownMetadata {
   if (!isMetadata(body)) throw invalidMetadata(problems(isMetadata.errors).join('; '));
@@ -105,19 +110,17 @@ function validated(body: unknown): KnownMetadata {
   };
 }
 
-const KNOWN = new Set([
-  'client_name',
-  'client_uri',
-  'contacts',
-  'redirect_uris',
-  'claims_redirect_uris',
-  'scope',
-]);
+const KNOWN = new Set(['client_name', 'client_uri', 'contacts', 'redirect_uris', 'claims_redirect_uris', 'scope']);
 
 /** An absolute URI without fragment; https, a private-use scheme, or http on loopback and in plain sight of people. */
 function requireRedirectUri(uri: string): void {
   const bad = !URL.canParse(uri) || uri.includes('#') || FORBIDDEN_SCHEMES.has(new URL(uri).protocol);
-  if (bad) throw new ProtocolError(400, 'invalid_redirect_uri', 'a redirect URI must be absolute, without fragment, and safe to open');
+  if (bad)
+    throw new ProtocolError(
+      400,
+      'invalid_redirect_uri',
+      'a redirect URI must be absolute, without fragment, and safe to open',
+    );
 }
 
 const FORBIDDEN_SCHEMES = new Set(['javascript:', 'data:', 'vbscript:', 'blob:', 'file:', 'about:']);

@@ -1,5 +1,5 @@
-import type Provider from 'oidc-provider';
 import Router from '@koa/router';
+import type Provider from 'oidc-provider';
 import type { DataSource } from 'typeorm';
 import { authenticateClient } from './client-authentication.js';
 import { invalidRequest } from './errors.js';
@@ -46,7 +46,11 @@ async function revoke(parts: RevocationParts, token: string, clientId: string): 
   if (pat?.clientId === clientId) await pat.destroy();
 }
 
-async function grantOfRefreshToken(parts: RevocationParts, token: string, clientId: string): Promise<string | undefined> {
+async function grantOfRefreshToken(
+  parts: RevocationParts,
+  token: string,
+  clientId: string,
+): Promise<string | undefined> {
   const [row] = (await parts.dataSource.query(
     'SELECT g.id FROM refresh_token t JOIN uma_grant g ON g.id = t.grant_id WHERE t.digest = $1 AND g.client_id = $2',
     [digestOf(token), clientId],

@@ -1,7 +1,8 @@
 import pg from 'pg';
-import { Column, type DataSource, Entity, type EntityManager, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, type DataSource, Entity, type EntityManager, Index, PrimaryGeneratedColumn } from 'typeorm';
 import type { DatabaseConnection } from '../ormconfig.js';
 import type { Clock } from '../src/clock.js';
+import { clientConfig } from '../src/database/connection.js';
 import type { Logger } from '../src/logger.js';
 import type { Revocation } from './index.js';
 
@@ -12,13 +13,14 @@ const STALE_MS = 3000;
 
 /** What ended, in order; kept a day for replicas that were away. */
 @Entity('revocation')
+@Check('revocation_kind', `kind IN ('token', 'resource', 'all')`)
 export class RevocationRow {
   @PrimaryGeneratedColumn('increment', { type: 'bigint', primaryKeyConstraintName: 'revocation_pkey' })
   sequence!: string;
 
   /** The transaction that wrote it: sequence numbers may become visible out of order, snapshots may not. */
   @Index('revocation_transaction')
-  @Column({ type: 'bigint', default: () => '((pg_current_xact_id())::text)::bigint' })
+  @Column({ type: 'bigint' })
   transaction!: string;
 
   @Column({ type: 'text' })
@@ -34,7 +36,10 @@ export class RevocationRow {
 /** Writes the revocation in the caller's transaction; every replica hears of it when that commits. */
 export async function announce(manager: EntityManager, revocation: Revocation, nowMs: number): Promise<void> {
   const id = revocation.id ?? null;
-  await manager.query('INSERT INTO revocation (kind, id, at) VALUES ($1, $2, $3)', [revocation.kind, id, new Date(nowMs)]);
+  await manager.query(
+    'INSERT INTO revocation (transaction, kind, id, at) VALUES (pg_current_xact_id()::text::bigint, $1, $2, $3)',
+    [revocation.kind, id, new Date(nowMs)],
+  );
   await manager.query('SELECT pg_notify($1, $2)', [CHANNEL, JSON.stringify(revocation)]);
 }
 
@@ -86,7 +91,9 @@ export class RevocationFeed {
     this.#closed = true;
     clearInterval(this.#timer);
     await this.#polling;
-    await this.#client?.end().catch((fault: unknown) => this.logger.debug({ err: fault }, 'listener was already closed'));
+    await this.#client
+      ?.end()
+      .catch((fault: unknown) => this.logger.debug({ err: fault }, 'listener was already closed'));
   }
 
   #tick(): void {
@@ -118,11 +125,12 @@ export class RevocationFeed {
     this.#seen = new Set(look.rows.map((row) => row.sequence));
     this.#xmin = look.xmin;
     this.#confirmedMs = startedMs;
-    if (tell) for (const row of fresh) this.#tell(row.id === null ? { kind: row.kind } : { kind: row.kind, id: row.id });
+    if (tell)
+      for (const row of fresh) this.#tell(row.id === null ? { kind: row.kind } : { kind: row.kind, id: row.id });
   }
 
   async #listen(): Promise<void> {
-    const client = new pg.Client('url' in this.connection ? { connectionString: this.connection.url } : this.connection);
+    const client = new pg.Client(clientConfig(this.connection));
     const drop = () => {
       if (this.#client === client) this.#client = undefined;
     };

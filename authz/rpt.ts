@@ -1,5 +1,5 @@
-import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { randomUUID } from 'node:crypto';
+import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import { nowSeconds } from '../src/clock.js';
@@ -73,7 +73,15 @@ export class Rpts {
     await manager.query(
       `INSERT INTO rpt (jti, grant_id, permissions, policy_set, thumbprint, issued_at, expires_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-      [jti, rpt.grantId, JSON.stringify(rpt.permissions), rpt.policySet, rpt.thumbprint ?? null, new Date(issuedAt * 1000), new Date(expiresAt * 1000)],
+      [
+        jti,
+        rpt.grantId,
+        JSON.stringify(rpt.permissions),
+        rpt.policySet,
+        rpt.thumbprint ?? null,
+        new Date(issuedAt * 1000),
+        new Date(expiresAt * 1000),
+      ],
     );
     const { kid, key } = this.keys.signing;
     return new SignJWT({

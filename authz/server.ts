@@ -36,7 +36,13 @@ import { SigningKeys } from './signing-key.js';
 import { umaGrant } from './uma-grant.js';
 
 const REQUESTS_PER_SECOND = 500;
-const QUEUE_RESOURCE = { name: 'Requests that wait for the operator', type: 'requests', key: 'requests', scopes: ['read', 'approve'], attributes: {} };
+const QUEUE_RESOURCE = {
+  name: 'Requests that wait for the operator',
+  type: 'requests',
+  key: 'requests',
+  scopes: ['read', 'approve'],
+  attributes: {},
+};
 
 /** Opens the authorization server: keys, revocation feed, routes. Needs a migrated database. */
 export async function createAuthorizationServer(deps: AuthorizationDeps): Promise<AuthorizationServer> {

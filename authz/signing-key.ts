@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose';
+import { type CryptoKey, calculateJwkThumbprint, importJWK, type JWK } from 'jose';
 import { Column, type DataSource, Entity, type EntityManager, PrimaryColumn } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import type { SealingKey } from './deps.js';

@@ -57,7 +57,8 @@ export async function readProof(ctx: GrantContext, proofs: DpopProofs, issuer: s
   const proof = ctx.get('DPoP');
   if (proof === '') return undefined;
   const thumbprint = await proofs.verify(proof, { method: 'POST', url: `${issuer}/token` });
-  if (thumbprint === undefined) throw new UmaGrantError(400, 'invalid_dpop_proof', 'the DPoP proof is not valid here, or was used before');
+  if (thumbprint === undefined)
+    throw new UmaGrantError(400, 'invalid_dpop_proof', 'the DPoP proof is not valid here, or was used before');
   return thumbprint;
 }
 

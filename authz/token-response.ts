@@ -37,7 +37,9 @@ export async function tokenResponse(
     access_token: rpt,
     token_type: thumbprint === undefined ? 'Bearer' : 'DPoP',
     expires_in: parts.rptLifetimeSeconds,
-    ...(request.client.mayRefresh && { refresh_token: await parts.grants.addRefreshToken(grant.grantId, binding, manager) }),
+    ...(request.client.mayRefresh && {
+      refresh_token: await parts.grants.addRefreshToken(grant.grantId, binding, manager),
+    }),
     ...(keepClaims && { pct: await parts.pcts.create(grant.clientId, grant.gathered, manager) }),
     ...(grant.upgraded && { upgraded: true as const }),
   };

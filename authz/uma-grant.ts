@@ -1,7 +1,14 @@
 /** The UMA grant (UMA Grant 3.3) as steps: consumeTicket, gatherClaims, assess, decide, issueRpt. */
 import type { DataSource } from 'typeorm';
-import { askedPermissions, type Conclusion, conclude, unavailableScopes, unite, type Verdict } from './authorization-assessment.js';
 import type { Asker, Assessor } from './assessor.js';
+import {
+  askedPermissions,
+  type Conclusion,
+  conclude,
+  unavailableScopes,
+  unite,
+  type Verdict,
+} from './authorization-assessment.js';
 import type { DpopProofs } from './dpop.js';
 import { invalidGrant, UmaGrantError } from './errors.js';
 import { addClaims, type GatheredClaims, mergeClaims, NO_CLAIMS } from './gathered-claims.js';
@@ -104,6 +111,7 @@ async function gatherClaims(parts: UmaGrantParts, request: UmaRequest, ticket: S
     token,
     ticket: request.ticket,
     clientId: request.client.id,
+    resourceIds: ticket.permissions.map(({ resourceId }) => resourceId),
     nowMs: parts.nowMs(),
   });
   if (verified.kind === 'ok') return { claims: addClaims(known, verified), fresh: true };
@@ -125,7 +133,12 @@ async function assess(
   if (unavailable.length > 0) throw new UmaGrantError(400, 'invalid_scope', `no such scope: ${unavailable.join(' ')}`);
   const asker = askerOf(parts, request.client.id, claims);
   const verdicts: Verdict[] = [];
-  for (const asked of askedPermissions(ticket.permissions, available, request.client.registeredScopes, request.scopes)) {
+  for (const asked of askedPermissions(
+    ticket.permissions,
+    available,
+    request.client.registeredScopes,
+    request.scopes,
+  )) {
     const resource = resources.get(asked.resourceId);
     if (resource === undefined) throw new Error('assessed a resource that was not loaded');
     const scopes = [...asked.required, ...asked.optional];
@@ -163,7 +176,8 @@ async function withApprovals(
       reason,
       policies,
     });
-    if (standing.state === 'approved') settled.set(verdict, { ...verdict, assessment: { outcome: 'permit', reason, policies } });
+    if (standing.state === 'approved')
+      settled.set(verdict, { ...verdict, assessment: { outcome: 'permit', reason, policies } });
     if (standing.state === 'denied') {
       const because = standing.reason === undefined ? '' : `: ${standing.reason}`;
       return { conclusion: { kind: 'denied', reason: `the owner refused${because}` }, approved: false };
@@ -212,7 +226,11 @@ function neededInfo(parts: UmaGrantParts, request: UmaRequest, conclusion: Concl
 
 /** Asked for when a claim token was rejected and the policies name no claim themselves. */
 function anyAccount(formats: readonly string[]): RequiredClaim {
-  return { name: 'eth_address', friendly_name: 'Ethereum account (Sign-In with Ethereum)', claim_token_format: formats.slice(0, 1) };
+  return {
+    name: 'eth_address',
+    friendly_name: 'Ethereum account (Sign-In with Ethereum)',
+    claim_token_format: formats.slice(0, 1),
+  };
 }
 
 async function issueRpt(
@@ -227,7 +245,10 @@ async function issueRpt(
   return parts.dataSource.transaction(async (manager) => {
     const upgraded = old !== undefined && (await parts.grants.revokeRpt(old.jti, manager));
     const all = upgraded ? unite(old.permissions, permissions) : permissions;
-    await parts.resources.hold(all.map(({ resourceId }) => resourceId), manager);
+    await parts.resources.hold(
+      all.map(({ resourceId }) => resourceId),
+      manager,
+    );
     const facts = {
       owner: ticket.owner,
       clientId: request.client.id,
@@ -255,7 +276,12 @@ async function upgradable(
   asker: Asker,
 ): Promise<LiveRpt | undefined> {
   const old = request.rpt === undefined ? undefined : await parts.rpts.findExpired(request.rpt);
-  if (old === undefined || old.clientId !== request.client.id || old.owner !== ticket.owner || old.party !== asker.party) {
+  if (
+    old === undefined ||
+    old.clientId !== request.client.id ||
+    old.owner !== ticket.owner ||
+    old.party !== asker.party
+  ) {
     return undefined;
   }
   const resources = await parts.resources.byIds(old.permissions.map(({ resourceId }) => resourceId));
@@ -279,4 +305,3 @@ export function askerOf(parts: { operatorId: string }, clientId: string, gathere
     claims: gathered.claims,
   };
 }
-

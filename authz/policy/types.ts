@@ -67,6 +67,8 @@ export interface ClaimToken {
   /** The ticket it was presented with; EIP-4361 nonces derive from it. */
   readonly ticket: string;
   readonly clientId: string;
+  /** Resources of the ticket: a message that names another one is refused. */
+  readonly resourceIds?: readonly string[];
   readonly nowMs: number;
 }
 

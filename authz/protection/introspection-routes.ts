@@ -1,5 +1,5 @@
-import type { Middleware } from 'koa';
 import Router from '@koa/router';
+import type { Middleware } from 'koa';
 import { invalidRequest } from '../errors.js';
 import { readForm } from '../http.js';
 import { onWire, type Rpts } from '../rpt.js';

@@ -15,8 +15,10 @@ export function requirePat(provider: () => Provider, issuer: string): Middleware
     if (header === '') throw refused(issuer, undefined, 'a protection API token is needed');
     const token = /^Bearer +([A-Za-z0-9._~+/=-]{1,512})$/i.exec(header)?.[1];
     const pat = token === undefined ? undefined : await provider().ClientCredentials.find(token);
-    if (pat?.clientId === undefined || !pat.isValid) throw refused(issuer, 'invalid_token', 'the token is unknown or has expired');
-    if (!pat.scopes.has(PAT_SCOPE)) throw refused(issuer, 'insufficient_scope', `the token lacks the scope ${PAT_SCOPE}`);
+    if (pat?.clientId === undefined || !pat.isValid)
+      throw refused(issuer, 'invalid_token', 'the token is unknown or has expired');
+    if (!pat.scopes.has(PAT_SCOPE))
+      throw refused(issuer, 'insufficient_scope', `the token lacks the scope ${PAT_SCOPE}`);
     ctx.state.owner = pat.clientId;
     await next();
   };

@@ -1,5 +1,5 @@
-import type { Middleware } from 'koa';
 import Router from '@koa/router';
+import type { Middleware } from 'koa';
 import { compileSchema, problems } from '../../src/validate.js';
 import { unite } from '../authorization-assessment.js';
 import { invalidRequest, ProtocolError } from '../errors.js';
@@ -31,7 +31,10 @@ export function permissionRoutes(resources: Resources, tickets: Tickets, pat: Mi
     const wanted = Array.isArray(body) ? body : [body];
     const owner = ownerOf(ctx);
     await requireRegistered(resources, owner, wanted);
-    const permissions = unite(wanted.map((one) => ({ resourceId: one.resource_id, scopes: one.resource_scopes })), []);
+    const permissions = unite(
+      wanted.map((one) => ({ resourceId: one.resource_id, scopes: one.resource_scopes })),
+      [],
+    );
     ctx.status = 201;
     ctx.set('Cache-Control', 'no-store');
     ctx.body = { ticket: await tickets.create({ owner, permissions }) };
@@ -39,13 +42,21 @@ export function permissionRoutes(resources: Resources, tickets: Tickets, pat: Mi
   return router;
 }
 
-async function requireRegistered(resources: Resources, owner: string, wanted: readonly WirePermission[]): Promise<void> {
+async function requireRegistered(
+  resources: Resources,
+  owner: string,
+  wanted: readonly WirePermission[],
+): Promise<void> {
   const known = await resources.byIds(wanted.map((one) => one.resource_id));
   for (const one of wanted) {
     const resource = known.get(one.resource_id);
     // Another owner's resource is as unknown as none.
     if (resource === undefined || resource.owner !== owner) {
-      throw new ProtocolError(400, 'invalid_resource_id', 'a resource_id is not registered here by this resource server');
+      throw new ProtocolError(
+        400,
+        'invalid_resource_id',
+        'a resource_id is not registered here by this resource server',
+      );
     }
     if (!one.resource_scopes.every((scope) => resource.scopes.includes(scope))) {
       throw new ProtocolError(400, 'invalid_scope', 'a scope is not among those of its resource');

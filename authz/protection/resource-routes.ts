@@ -1,5 +1,5 @@
-import type { Context, Middleware } from 'koa';
 import Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
 import { compileSchema, problems } from '../../src/validate.js';
 import { invalidRequest, notFound, ProtocolError } from '../errors.js';
 import { readJson } from '../http.js';
@@ -15,7 +15,12 @@ const isDocument = compileSchema<ResourceDocument>({
   required: ['resource_scopes'],
   maxProperties: 64,
   properties: {
-    resource_scopes: { type: 'array', maxItems: 128, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 256 } },
+    resource_scopes: {
+      type: 'array',
+      maxItems: 128,
+      uniqueItems: true,
+      items: { type: 'string', minLength: 1, maxLength: 256 },
+    },
     name: text,
     description: { ...text, maxLength: 8192 },
     icon_uri: { ...text, format: 'uri' },

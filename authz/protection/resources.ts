@@ -14,8 +14,15 @@ export class Resources {
   ) {}
 
   /** Those that exist, by id. */
-  async byIds(ids: readonly string[], manager: EntityManager = this.dataSource.manager): Promise<Map<string, Resource>> {
-    const rows = await manager.getRepository(Resource).createQueryBuilder('r').where('r.id = ANY(:ids)', { ids }).getMany();
+  async byIds(
+    ids: readonly string[],
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<Map<string, Resource>> {
+    const rows = await manager
+      .getRepository(Resource)
+      .createQueryBuilder('r')
+      .where('r.id = ANY(:ids)', { ids })
+      .getMany();
     return new Map(rows.map((row) => [row.id, row]));
   }
 
@@ -26,7 +33,9 @@ export class Resources {
   }
 
   async idsOf(owner: string): Promise<string[]> {
-    const rows = await this.dataSource.query('SELECT id FROM resource WHERE owner = $1 ORDER BY created_at, id', [owner]);
+    const rows = await this.dataSource.query('SELECT id FROM resource WHERE owner = $1 ORDER BY created_at, id', [
+      owner,
+    ]);
     return (rows as { id: string }[]).map(({ id }) => id);
   }
 
@@ -59,7 +68,10 @@ export class Resources {
   /** Ends the resource, and with it its tickets, permissions and approvals, on every replica. False when it was gone. */
   async withdraw(id: string, manager?: EntityManager): Promise<boolean> {
     if (manager === undefined) return this.dataSource.transaction((own) => this.withdraw(id, own));
-    const [rows] = (await manager.query('DELETE FROM resource WHERE id = $1 RETURNING id', [id])) as [unknown[], number];
+    const [rows] = (await manager.query('DELETE FROM resource WHERE id = $1 RETURNING id', [id])) as [
+      unknown[],
+      number,
+    ];
     if (rows.length === 0) return false;
     await manager.query('DELETE FROM approval_request WHERE resource_id = $1', [id]);
     await announce(manager, { kind: 'resource', id }, this.clock.nowMs());
@@ -67,7 +79,11 @@ export class Resources {
   }
 
   /** Registers or updates the resource of this owner, type and key; keeps its id. */
-  async ensure(owner: string, description: ResourceDescription, manager: EntityManager = this.dataSource.manager): Promise<string> {
+  async ensure(
+    owner: string,
+    description: ResourceDescription,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<string> {
     const rows = await manager.query(
       `INSERT INTO resource (id, owner, type, key, scopes, attributes, document, in_process, created_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7, true, $8)
@@ -96,7 +112,16 @@ function typeOf(document: ResourceDocument): string {
 function inProcessValues(owner: string, description: ResourceDescription, nowMs: number): unknown[] {
   const { name, type, key, scopes, attributes } = description;
   const document: ResourceDocument = { resource_scopes: scopes, name, type };
-  return [randomSecret(), owner, type, key, scopes, JSON.stringify(attributes), JSON.stringify(document), new Date(nowMs)];
+  return [
+    randomSecret(),
+    owner,
+    type,
+    key,
+    scopes,
+    JSON.stringify(attributes),
+    JSON.stringify(document),
+    new Date(nowMs),
+  ];
 }
 
 /** The protection API in process, with the operator as resource owner. */

@@ -97,7 +97,12 @@ export class ApprovalQueue {
   }
 
   /** Decides a pending request, once. Returns it, or undefined when there is none by this id that waits. */
-  async decide(id: string, state: 'approved' | 'denied', by: string, reason?: string): Promise<ApprovalRequest | undefined> {
+  async decide(
+    id: string,
+    state: 'approved' | 'denied',
+    by: string,
+    reason?: string,
+  ): Promise<ApprovalRequest | undefined> {
     const now = this.clock.nowMs();
     const seconds = state === 'approved' ? this.lifetimeSeconds : DENIAL_SECONDS;
     const [rows] = (await this.dataSource.query(
@@ -121,7 +126,9 @@ export class ApprovalQueue {
       [waiting.party, waiting.resource.id, waiting.scopes, waiting.digest ?? '', new Date(this.clock.nowMs())],
     )) as { state: 'pending' | 'approved' | 'denied'; decision_reason: string | null }[];
     if (row === undefined) return undefined;
-    return row.state === 'denied' ? { state: 'denied', reason: row.decision_reason ?? undefined } : { state: row.state };
+    return row.state === 'denied'
+      ? { state: 'denied', reason: row.decision_reason ?? undefined }
+      : { state: row.state };
   }
 }
 

@@ -1,10 +1,11 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /**
  * What waits for the resource owner (`request_submitted`). One approval serves one party, one resource, one digest of
  * parameters: `pending` → `approved` | `denied`; `approved` → `used` when the request it was for is carried out.
  */
 @Entity('approval_request')
+@Check('approval_request_state', `state IN ('pending', 'approved', 'denied', 'used')`)
 @Index('approval_request_one_pending', ['party', 'resourceId', 'scopes', 'digest'], {
   unique: true,
   where: "state = 'pending'",

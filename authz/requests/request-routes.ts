@@ -5,8 +5,8 @@ import { compileSchema, problems } from '../../src/validate.js';
 import { invalidRequest, notFound, ProtocolError } from '../errors.js';
 import { readJson } from '../http.js';
 import type { Guard, Subject } from '../index.js';
-import type { ApprovalRequest } from './approval-request.js';
 import type { ApprovalQueue } from './approval-queue.js';
+import type { ApprovalRequest } from './approval-request.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

@@ -65,7 +65,7 @@ export class Authz1763700000001 implements MigrationInterface {
       CREATE INDEX approval_request_resource_id ON approval_request (resource_id);
 
       CREATE TABLE revocation (
-        sequence bigserial NOT NULL, transaction bigint NOT NULL DEFAULT ((pg_current_xact_id())::text)::bigint,
+        sequence bigserial NOT NULL, transaction bigint NOT NULL,
         kind text NOT NULL, id text, at timestamptz NOT NULL,
         CONSTRAINT revocation_pkey PRIMARY KEY (sequence),
         CONSTRAINT revocation_kind CHECK (kind IN ('token', 'resource', 'all')));
