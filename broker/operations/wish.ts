@@ -1,0 +1,46 @@
+import type { Wish } from '../../src/fleet/index.js';
+import type { Plan } from '../catalog/plan.js';
+import type { MiddlewareRequest } from '../middleware-service.js';
+import { readParameters } from '../parameters.js';
+import type { Parameters, ServiceInstance } from '../service-instance.js';
+
+type Maker = Pick<ServiceInstance, 'id' | 'owner' | 'address' | 'subjectKind'>;
+
+/** Whether instances of the plan are keys of the fleet. */
+export const isOfFleet = (kind: Plan['kind']) => kind === 'validator' || kind === 'bundle';
+
+/** What the fleet is asked for. */
+export function wishOf(maker: Maker, plan: Plan, parameters: Parameters): Wish {
+  const read = readParameters(parameters);
+  return {
+    instanceId: maker.id,
+    party: maker.owner,
+    subjectKind: maker.subjectKind,
+    members: plan.members,
+    keys: read.keys,
+    wish: read.wish,
+    ...(maker.address ? { address: maker.address } : {}),
+    ...(read.publicKeys ? { publicKeys: read.publicKeys } : {}),
+    ...optional('region', read.region ?? plan.entry.region),
+    ...optional('feeRecipient', read.feeRecipient),
+    ...optional('gasLimit', read.gasLimit),
+    ...optional('graffiti', read.graffiti),
+  };
+}
+
+/** What the middleware is asked for. */
+export function registrationOf(maker: Maker, parameters: Parameters): MiddlewareRequest {
+  const read = readParameters(parameters);
+  return {
+    instanceId: maker.id,
+    party: maker.owner,
+    publicKeys: read.publicKeys ?? [],
+    feeRecipient: read.feeRecipient ?? '',
+    ...(maker.address ? { address: maker.address } : {}),
+    ...optional('gasLimit', read.gasLimit),
+  };
+}
+
+function optional<K extends string>(key: K, value: string | undefined): { [key in K]?: string } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]?: string });
+}
