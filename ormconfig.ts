@@ -9,6 +9,11 @@ import { Resource } from './authz/protection/resource.js';
 import { ApprovalRequest } from './authz/requests/approval-request.js';
 import { RevocationRow } from './authz/revocation.js';
 import { SigningKey } from './authz/signing-key.js';
+import { DashboardLink } from './broker/dashboard-link.js';
+import { Operation } from './broker/operation.js';
+import { ServiceBinding } from './broker/service-binding.js';
+import { ServiceInstance } from './broker/service-instance.js';
+import { Tombstone } from './broker/tombstone.js';
 import { NodeState } from './src/fleet/look/node-state.js';
 import { ValidatorStake } from './src/fleet/look/validator-stake.js';
 import { PlannedMove, RebalancingPlan } from './src/fleet/plans/rebalancing-plan.js';
@@ -16,6 +21,7 @@ import { InstanceAllocation, SandboxStake, WishRow } from './src/fleet/provision
 import { RpcEndpoint } from './src/gateway/rpc-endpoint.js';
 import { RpcUsage } from './src/gateway/rpc-usage.js';
 import { Authz1763700000001 } from './src/migrations/authz.js';
+import { Broker1763700000005 } from './src/migrations/broker.js';
 import { Fleet1763700000004 } from './src/migrations/fleet.js';
 import { Gateway1763700000006 } from './src/migrations/gateway.js';
 
@@ -33,6 +39,12 @@ export const entities: (new () => object)[] = [
   Rpt,
   SigningKey,
   UmaGrant,
+  // broker
+  DashboardLink,
+  Operation,
+  ServiceBinding,
+  ServiceInstance,
+  Tombstone,
   // fleet
   InstanceAllocation,
   NodeState,
@@ -50,6 +62,7 @@ export const entities: (new () => object)[] = [
 export const migrations: (new () => MigrationInterface)[] = [
   Authz1763700000001,
   Fleet1763700000004,
+  Broker1763700000005,
   Gateway1763700000006,
 ];
 

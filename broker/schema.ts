@@ -54,19 +54,24 @@ const isProvisionBody = compileSchema<ProvisionBody>(
 const isUpdateBody = compileSchema<UpdateBody>(
   body(['service_id'], { service_id: id, plan_id: id, maintenance_info: maintenance, previous_values: anyObject }),
 );
-const isBindBody = compileSchema<BindBody>({
-  ...body([], { service_id: id, plan_id: id, app_guid: id, bind_resource: anyObject, predecessor_binding_id: id }),
-  // Rotation: the predecessor alone suffices (OSB 2.17, Rotating a Service Binding).
-  anyOf: [{ required: ['service_id', 'plan_id'] }, { required: ['predecessor_binding_id'] }],
-});
+const isBindBody = compileSchema<BindBody>(
+  body([], { service_id: id, plan_id: id, app_guid: id, bind_resource: anyObject, predecessor_binding_id: id }),
+);
 
 export const provisionBody = (value: JsonObject) => checked(isProvisionBody, value);
 export const updateBody = (value: JsonObject) => checked(isUpdateBody, value);
-export const bindBody = (value: JsonObject) => checked(isBindBody, value);
+
+/** Of a rotation the predecessor alone suffices (OSB 2.17, Rotating a Service Binding). */
+export function bindBody(value: JsonObject): BindBody {
+  const read = checked(isBindBody, value);
+  for (const field of ['service_id', 'plan_id'] as const)
+    if (read[field] === undefined && read.predecessor_binding_id === undefined)
+      throw badRequest(`${field} is required`);
+  return read;
+}
 
 /** @throws OsbError `BadRequest` naming every field at fault. */
 function checked<T>(validate: ValidateFunction<T>, value: unknown): T {
   if (validate(value)) return value;
-  const lines = problems(validate.errors).filter((line) => !line.includes('match a schema in anyOf'));
-  throw badRequest(lines.length > 0 ? [...new Set(lines)].join('; ') : 'service_id and plan_id are required');
+  throw badRequest(problems(validate.errors).join('; '));
 }
