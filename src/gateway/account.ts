@@ -10,6 +10,8 @@ export class Account {
   constructor(
     readonly resourceId: string,
     limits: RpcLimits,
+    /** Where it stands while it has something to be written. */
+    private readonly dirty: Set<Account>,
   ) {
     this.#bucket = new TokenBucket(limits.units_per_second, limits.burst, performance.now());
   }
@@ -20,6 +22,7 @@ export class Account {
     if (wait > 0) return wait;
     this.requests += 1;
     this.units += cost;
+    this.dirty.add(this);
     return 0;
   }
 }

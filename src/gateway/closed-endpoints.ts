@@ -85,7 +85,6 @@ export class ClosedEndpoints {
   async #listen(): Promise<void> {
     if (this.#listener !== undefined || this.#closed) return;
     const runner = this.dataSource.createQueryRunner();
-    this.#listener = runner;
     const client = (await runner.connect()) as ListeningClient;
     client.on('notification', (message) => {
       if (message.payload !== undefined) this.closed(JSON.parse(message.payload));
@@ -95,7 +94,13 @@ export class ClosedEndpoints {
     };
     client.on('error', lost);
     client.on('end', lost);
-    await runner.query(`LISTEN ${CLOSED_CHANNEL}`);
+    try {
+      await runner.query(`LISTEN ${CLOSED_CHANNEL}`);
+      this.#listener = runner;
+    } catch (thrown) {
+      await runner.release();
+      throw thrown;
+    }
   }
 
   async #release(): Promise<void> {

@@ -84,10 +84,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     unknownBinding: deps.unknownBinding,
     hostAllowed: deps.hostAllowed ?? (() => true),
     metrics,
+    clock,
     timeoutMs: deps.upstreamTimeoutMs ?? 30_000,
     log,
   };
-  const sockets = new SocketServer(parts, upstreams, clock);
+  const sockets = new SocketServer(parts, upstreams);
   const unsubscribe = deps.onRevocation((revocation) => {
     admissions.revoked(revocation);
     sockets.revoked(revocation);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Challenge, Guard, Permission } from '../../authz/index.js';
+import type { Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { Admission, Admissions, Grant } from './admissions.js';
@@ -24,6 +25,7 @@ export interface HttpParts extends AnswerParts {
   readonly unknownBinding: () => readonly Permission[];
   readonly hostAllowed: (host: string | undefined) => boolean;
   readonly metrics: Metrics;
+  readonly clock: Clock;
   readonly timeoutMs: number;
   readonly log: Logger;
 }

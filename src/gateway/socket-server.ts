@@ -2,11 +2,11 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Revocation } from '../../authz/index.js';
-import type { Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
 import type { Grant } from './admissions.js';
 import type { ClosedEndpoint } from './closed-endpoints.js';
 import { corsHeaders, originAllowed } from './cors.js';
+import { presentedToken } from './credential.js';
 import { admitRequest, bindingOf, type HttpParts, type Refusal } from './http-handler.js';
 import { errorAnswer } from './json-rpc.js';
 import { type Ending, SocketSession } from './socket-session.js';
@@ -31,7 +31,6 @@ export class SocketServer {
   constructor(
     private readonly parts: HttpParts,
     private readonly upstreams: Upstreams,
-    private readonly clock: Clock,
   ) {}
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -42,7 +41,10 @@ export class SocketServer {
         if (!('endpoint' in admitted)) return refuse(socket, admitted);
         socket.off('error', destroy);
         this.#server(admitted.endpoint.limits.body_bytes).handleUpgrade(request, socket, head, (opened) => {
-          this.#add(new SocketSession(this.parts, this.#hub, opened, admitted), opened);
+          const session = new SocketSession(this.parts, this.#hub, opened, admitted);
+          this.#add(session, opened);
+          // What ended between the admission and now is no longer remembered, and nobody else would cut this socket.
+          if (!this.#stillGood(request, admitted)) session.end('revoked');
         });
       },
       (thrown) => {
@@ -101,6 +103,11 @@ export class SocketServer {
     return admitted;
   }
 
+  #stillGood(request: IncomingMessage, grant: Grant): boolean {
+    const token = presentedToken(request);
+    return token !== undefined && this.parts.admissions.cached(grant.endpoint.bindingId, token) !== undefined;
+  }
+
   #server(maxPayload: number): WebSocketServer {
     const known = this.#servers.get(maxPayload);
     if (known !== undefined) return known;
@@ -129,7 +136,7 @@ export class SocketServer {
 
   #tick(): void {
     this.#ticks += 1;
-    const now = this.clock.nowMs();
+    const now = this.parts.clock.nowMs();
     this.#end('expired', ({ expiresAtMs }) => expiresAtMs <= now);
     if (!this.parts.confirmed()) this.#end('unconfirmed', () => true);
     if (this.#ticks % BEAT_SECONDS === 0) for (const session of this.#sessions) session.beat();

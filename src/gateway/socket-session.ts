@@ -65,6 +65,8 @@ export class SocketSession {
   }
 
   async #answer(data: Buffer): Promise<void> {
+    if (this.grant.expiresAtMs <= this.parts.clock.nowMs()) return this.end('expired');
+    if (!this.parts.confirmed()) return this.end('unconfirmed');
     this.#pending += 1;
     if (this.#pending >= MOST_PENDING) this.socket.pause();
     const { desk, answered } = this.subscriptions.desk();

@@ -11,9 +11,9 @@ export interface Usage {
 /** Accounts of the endpoints in use here; what they gathered is added to `rpc_usage` every few seconds. */
 export class UsageLedger {
   /** An account outlives cache drops, so that a dropped cache never refills a bucket. */
-  readonly #accounts = new LRUCache<string, Account>({ max: 100_000, dispose: (account) => this.#retire(account) });
-  /** Put out of the cache with calls not yet written. */
-  readonly #retired = new Set<Account>();
+  readonly #accounts = new LRUCache<string, Account>({ max: 200_000 });
+  /** Accounts with calls not yet written. */
+  readonly #dirty = new Set<Account>();
   #flushing: Promise<void> = Promise.resolve();
 
   constructor(private readonly dataSource: DataSource) {}
@@ -21,7 +21,7 @@ export class UsageLedger {
   account(resourceId: string, limits: RpcLimits): Account {
     const known = this.#accounts.get(resourceId);
     if (known !== undefined) return known;
-    const account = new Account(resourceId, limits);
+    const account = new Account(resourceId, limits, this.#dirty);
     this.#accounts.set(resourceId, account);
     return account;
   }
@@ -36,9 +36,7 @@ export class UsageLedger {
   }
 
   async #write(): Promise<void> {
-    const rows = [...this.#accounts.values(), ...this.#retired]
-      .filter((account) => account.requests > 0)
-      .map((account) => ({ account, requests: account.requests, units: account.units }));
+    const rows = [...this.#dirty].map((account) => ({ account, requests: account.requests, units: account.units }));
     if (rows.length === 0) return;
     await this.dataSource.query(
       `INSERT INTO rpc_usage (resource_id, day, requests, units)
@@ -52,7 +50,7 @@ export class UsageLedger {
     for (const { account, requests, units } of rows) {
       account.requests -= requests;
       account.units -= units;
-      if (account.requests === 0) this.#retired.delete(account);
+      if (account.requests === 0) this.#dirty.delete(account);
     }
   }
 
@@ -64,9 +62,5 @@ export class UsageLedger {
       [resourceId],
     );
     return { requests: BigInt(row?.requests ?? 0), units: BigInt(row?.units ?? 0) };
-  }
-
-  #retire(account: Account): void {
-    if (account.requests > 0) this.#retired.add(account);
   }
 }
