@@ -1,7 +1,10 @@
 import type { ClaimVerifier, VerifiedClaims } from '../policy/types.js';
 import { bad } from './bad.js';
+import { BLS_WITHDRAWAL_FORMAT, verifyBlsWithdrawal } from './bls-withdrawal.js';
 import { ContractSignatures } from './eip1271.js';
-import { type BoundClaimToken, EIP4361_FORMAT, verifyEip4361 } from './eip4361.js';
+import { EIP4361_FORMAT, verifyEip4361 } from './eip4361.js';
+import { ID_TOKEN_FORMAT, IdTokens, type TrustedIssuer } from './id-token.js';
+import type { BoundClaimToken } from './message-bindings.js';
 
 export interface ClaimVerifierOptions {
   /** `<public_url>/authz`. */
@@ -10,16 +13,23 @@ export interface ClaimVerifierOptions {
   readonly chainId: number;
   /** JSON-RPC of an execution node, for contract wallets; absent: plain accounts only. */
   readonly executionNodeUri?: string;
+  /** OpenID Connect issuers whose ID tokens are believed; none by default. */
+  readonly idTokenIssuers?: readonly TrustedIssuer[];
 }
 
 /** Every claim token format of this server behind one door. `verify` never throws for bad input. */
 export function createClaimVerifier(options: ClaimVerifierOptions): ClaimVerifier {
-  const { executionNodeUri } = options;
+  const { executionNodeUri, idTokenIssuers = [] } = options;
   const contracts = executionNodeUri === undefined ? undefined : new ContractSignatures({ executionNodeUri });
   const eip4361 = { ...options, ...(contracts === undefined ? {} : { contracts }) };
   const formats = new Map<string, (token: BoundClaimToken) => Promise<VerifiedClaims>>([
     [EIP4361_FORMAT, (token) => verifyEip4361(token, eip4361)],
+    [BLS_WITHDRAWAL_FORMAT, async (token) => verifyBlsWithdrawal(token, options)],
   ]);
+  if (idTokenIssuers.length > 0) {
+    const idTokens = new IdTokens(idTokenIssuers, options.issuer);
+    formats.set(ID_TOKEN_FORMAT, (token) => idTokens.verify(token));
+  }
   return {
     formats: [...formats.keys()],
     async verify(token) {

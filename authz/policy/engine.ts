@@ -162,6 +162,8 @@ class WatchingEngine implements PolicyEngine {
 
   #refuse(thrown: unknown): void {
     const fault = reasonOf(thrown);
+    // What could not even be read may be readable again without having changed.
+    if (!(thrown instanceof PolicyFault)) this.#readSignature = '';
     if (this.#stopped || fault === this.#fault) return;
     this.#fault = fault;
     reloads.inc({ result: 'refused' });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { PolicyFault } from './fault.js';
 
 export const SCHEMA_FILE = 'schema.cedarschema';
 export const SHARES_FILE = 'shares.yaml';
@@ -30,11 +31,14 @@ export interface PolicyFiles {
   readonly writable: readonly string[];
 }
 
-/** Which of the folder's files make up the policy set. */
+/** Which of the folder's files make up the policy set; hidden ones are editors' own. */
 function counts(path: string): boolean {
   if (path === SCHEMA_FILE || path === SHARES_FILE) return true;
-  return /^(owners\/[^/]+\/)?[^/]+\.cedar$/.test(path) && !basename(path).startsWith('.');
+  return path.endsWith('.cedar') && !basename(path).startsWith('.');
 }
+
+/** A policy that stands elsewhere would silently not apply. */
+const PLACE = /^(?:owners\/([^/]+)\/)?[^/]+\.cedar$/;
 
 /** Path, size and times of every file of the set; two equal signatures mean that nothing was touched in between. */
 export async function signatureOf(folder: string): Promise<string> {
@@ -59,7 +63,11 @@ export async function readPolicyFiles(folder: string): Promise<PolicyFiles> {
     if ((facts.mode & 0o022) !== 0) writable.push(path === '.' ? shown : `${shown}/${path}`);
     if (path === '.') continue;
     if (facts.size > MAX_FILE_BYTES) throw new Error(`${shown}/${path}: larger than ${MAX_FILE_BYTES} bytes`);
-    const owner = /^owners\/([^/]+)\//.exec(path)?.[1];
+    if (path.endsWith('.cedar') && !PLACE.test(path)) {
+      const fix = 'move it into the folder itself, or into owners/<client_id>/';
+      throw new PolicyFault([{ file: `${shown}/${path}`, line: 1, column: 1, message: 'policies are not read from here', fix }]);
+    }
+    const owner = PLACE.exec(path)?.[1];
     const text = await readFile(join(folder, path), 'utf8');
     files.push({ path, name: `${shown}/${path}`, text, ...(owner === undefined ? {} : { owner }) });
   }

@@ -2,8 +2,8 @@
 export interface SignInMessage {
   /** host[:port], without the optional scheme. */
   readonly domain: string;
-  /** As written: 0x and 40 hex digits. */
-  readonly address: string;
+  /** As written: 0x and hex digits. */
+  readonly account: string;
   readonly statement?: string;
   readonly uri: string;
   readonly chainId: number;
@@ -17,8 +17,19 @@ export interface SignInMessage {
 }
 
 const MAX_RESOURCES = 20;
-const HEAD = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^\s/]+) wants you to sign in with your Ethereum account:$/i;
-const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
+
+/** What differs between messages of this shape: the words of the first line and the account on the second. */
+export interface MessageKind {
+  /** Captures the domain. */
+  readonly head: RegExp;
+  readonly account: RegExp;
+}
+
+export const ETHEREUM_ACCOUNT: MessageKind = {
+  head: /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^\s/]+) wants you to sign in with your Ethereum account:$/i,
+  account: /^0x[0-9a-fA-F]{40}$/,
+};
+
 /** RFC 3339 date-time; Date.parse alone takes much more. */
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
@@ -26,13 +37,13 @@ const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
  * Reads the message line by line, in the order of the ABNF and nothing else, so that no field can hide in another.
  * Returns what is wrong as text.
  */
-export function parseSignInMessage(text: string): SignInMessage | string {
+export function parseSignInMessage(text: string, kind: MessageKind): SignInMessage | string {
   if (/[^\P{C}\n]/u.test(text)) return 'control characters';
   const lines = new Lines(text.split('\n'));
-  const domain = HEAD.exec(lines.next())?.[1];
+  const domain = kind.head.exec(lines.next())?.[1];
   if (domain === undefined) return 'the first line does not name a domain';
-  const address = lines.next();
-  if (!ADDRESS.test(address)) return 'the second line is not an Ethereum address';
+  const account = lines.next();
+  if (!kind.account.test(account)) return 'the second line is not the account';
   const statement = readStatement(lines);
   const uri = lines.field('URI');
   const version = lines.field('Version');
@@ -56,7 +67,7 @@ export function parseSignInMessage(text: string): SignInMessage | string {
   if (resources === undefined || !lines.ended) return 'unexpected lines at the end';
   return {
     domain,
-    address,
+    account,
     uri,
     chainId: Number(chainId),
     nonce,

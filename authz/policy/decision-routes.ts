@@ -1,0 +1,110 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Guard } from '../index.js';
+import type { PolicyDecision } from './decision.js';
+import type { DecisionQuery, QueryableDecisionLog } from './decision-log.js';
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000;
+const MAX_PARAMETER = 1_024;
+
+export interface DecisionParts {
+  readonly decisions: QueryableDecisionLog;
+  readonly guard: Guard;
+  /** The resource whose scope `read` opens the log; by default policies only the operator passes. */
+  readonly resourceId: () => string;
+}
+
+/** GET /decisions: the decision log, newest first, for the operator. Mounted below the issuer. */
+export function decisionRoutes(parts: DecisionParts): Router {
+  const router = new Router();
+  router.get('/decisions', async (ctx) => {
+    if (!(await permitted(parts, ctx))) return;
+    const query = readQuery(ctx.query);
+    if (typeof query === 'string') {
+      answer(ctx, 400, { error: 'invalid_request', error_description: query });
+      return;
+    }
+    const rows = await parts.decisions.query(query);
+    const next = rows.length === query.limit ? rows.at(-1)?.id : undefined;
+    answer(ctx, 200, { decisions: rows.map(shown), ...(next === undefined ? {} : { next_before: next }) });
+  });
+  return router;
+}
+
+async function permitted({ guard, resourceId }: DecisionParts, ctx: Context): Promise<boolean> {
+  const outcome = await guard.check(ctx.req, [{ resourceId: resourceId(), scopes: ['read'] }]);
+  if (outcome.kind === 'granted') return true;
+  if (outcome.kind === 'denied') {
+    answer(ctx, 403, { error: 'access_denied', error_description: outcome.decision.reason });
+    return false;
+  }
+  ctx.set(outcome.challenge.headers);
+  answer(ctx, 401, { error: 'unauthorized', error_description: 'an RPT for this resource is needed' });
+  return false;
+}
+
+function answer(ctx: Context, status: number, body: object): void {
+  ctx.set('Cache-Control', 'no-store');
+  ctx.status = status;
+  ctx.body = body;
+}
+
+/** A text says what is wrong with the parameters. */
+function readQuery(query: Context['query']): DecisionQuery | string {
+  const names = ['party', 'client_id', 'resource_id', 'resource_type', 'resource_key', 'outcome', 'since', 'until', 'before', 'limit'];
+  const given: Record<string, string> = {};
+  for (const [name, value] of Object.entries(query)) {
+    if (!names.includes(name)) return `unknown parameter ${name.slice(0, 64)}`;
+    if (typeof value !== 'string' || value.length > MAX_PARAMETER || value.includes('\0')) return `${name} must be given once, as text`;
+    given[name] = value;
+  }
+  const limit = Number(given.limit ?? DEFAULT_LIMIT);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) return `limit must be 1 to ${MAX_LIMIT}`;
+  if (given.before !== undefined && !/^\d{1,18}$/.test(given.before)) return 'before must be the id of a decision';
+  const since = timeOf(given.since);
+  const until = timeOf(given.until);
+  if (since === null || until === null) return 'since and until must be ISO 8601 times';
+  return withoutAbsent({
+    party: given.party,
+    clientId: given.client_id,
+    resourceId: given.resource_id,
+    resourceType: given.resource_type,
+    resourceKey: given.resource_key,
+    outcome: given.outcome,
+    since,
+    until,
+    before: given.before,
+    limit,
+  });
+}
+
+/** Undefined when absent, null when it is no time. */
+function timeOf(text: string | undefined): Date | undefined | null {
+  if (text === undefined) return undefined;
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? null : time;
+}
+
+function withoutAbsent(query: { [Name in keyof DecisionQuery]: DecisionQuery[Name] | undefined }): DecisionQuery {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as unknown as DecisionQuery;
+}
+
+function shown(row: PolicyDecision): object {
+  return {
+    id: row.id,
+    at: row.decidedAt.toISOString(),
+    occasion: row.occasion,
+    party: row.party,
+    client_id: row.clientId,
+    ...(row.owner === null ? {} : { owner: row.owner }),
+    resource: { id: row.resourceId, type: row.resourceType, key: row.resourceKey },
+    scopes: row.scopes,
+    outcome: row.outcome,
+    reason: row.reason,
+    policies: row.policies,
+    claim_names: row.claimNames,
+    policy_set: row.policySet,
+    question: row.question,
+  };
+}

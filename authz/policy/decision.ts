@@ -1,0 +1,59 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import type { AssessRequest } from './types.js';
+
+/** One recorded decision. Rows are only ever added: a trigger refuses UPDATE, DELETE and TRUNCATE. */
+@Entity('policy_decision')
+@Index('ix_policy_decision_party', ['party', 'id'])
+@Index('ix_policy_decision_resource', ['resourceId', 'id'])
+export class PolicyDecision {
+  /** Decimal digits; later decisions have larger ones. */
+  @PrimaryGeneratedColumn('identity', { type: 'bigint', primaryKeyConstraintName: 'pk_policy_decision', generatedIdentity: 'ALWAYS' })
+  id!: string;
+
+  @Column({ name: 'decided_at', type: 'timestamptz' })
+  decidedAt!: Date;
+
+  @Column({ name: 'occasion', type: 'text' })
+  occasion!: string;
+
+  @Column({ name: 'party', type: 'text' })
+  party!: string;
+
+  @Column({ name: 'client_id', type: 'text' })
+  clientId!: string;
+
+  @Column({ name: 'owner', type: 'text', nullable: true })
+  owner!: string | null;
+
+  @Column({ name: 'resource_id', type: 'text' })
+  resourceId!: string;
+
+  @Column({ name: 'resource_type', type: 'text' })
+  resourceType!: string;
+
+  @Column({ name: 'resource_key', type: 'text' })
+  resourceKey!: string;
+
+  @Column({ name: 'scopes', type: 'text', array: true })
+  scopes!: string[];
+
+  @Column({ name: 'outcome', type: 'text' })
+  outcome!: string;
+
+  @Column({ name: 'reason', type: 'text' })
+  reason!: string;
+
+  @Column({ name: 'policies', type: 'text', array: true })
+  policies!: string[];
+
+  @Column({ name: 'claim_names', type: 'text', array: true })
+  claimNames!: string[];
+
+  /** SHA-256 (hex) of the policy set that decided. */
+  @Column({ name: 'policy_set', type: 'text' })
+  policySet!: string;
+
+  /** The question, to ask changed policies again: without claim values and secrets. Null when it was too large. */
+  @Column({ name: 'question', type: 'jsonb', nullable: true })
+  question!: AssessRequest | null;
+}
