@@ -4,6 +4,7 @@ import { DpopProof } from './authz/dpop-proof.js';
 import { RefreshToken, Rpt, UmaGrant } from './authz/grant.js';
 import { OAuthRecord } from './authz/oauth-record.js';
 import { PersistedClaims } from './authz/persisted-claims.js';
+import { PolicyDecision } from './authz/policy/decision.js';
 import { PermissionTicket } from './authz/protection/permission-ticket.js';
 import { Resource } from './authz/protection/resource.js';
 import { ApprovalRequest } from './authz/requests/approval-request.js';
@@ -24,6 +25,7 @@ import { Authz1763700000001 } from './src/migrations/authz.js';
 import { Broker1763700000005 } from './src/migrations/broker.js';
 import { Fleet1763700000004 } from './src/migrations/fleet.js';
 import { Gateway1763700000006 } from './src/migrations/gateway.js';
+import { Policy1763700000002 } from './src/migrations/policy.js';
 
 /** Every table's entity, by name: what is not here does not exist. */
 export const entities: (new () => object)[] = [
@@ -56,11 +58,14 @@ export const entities: (new () => object)[] = [
   // gateway
   RpcEndpoint,
   RpcUsage,
+  // policy
+  PolicyDecision,
 ];
 
 /** In the order they run; one file per change, never edited once released. */
 export const migrations: (new () => MigrationInterface)[] = [
   Authz1763700000001,
+  Policy1763700000002,
   Fleet1763700000004,
   Broker1763700000005,
   Gateway1763700000006,

@@ -52,11 +52,23 @@ function answer(ctx: Context, status: number, body: object): void {
 
 /** A text says what is wrong with the parameters. */
 function readQuery(query: Context['query']): DecisionQuery | string {
-  const names = ['party', 'client_id', 'resource_id', 'resource_type', 'resource_key', 'outcome', 'since', 'until', 'before', 'limit'];
+  const names = [
+    'party',
+    'client_id',
+    'resource_id',
+    'resource_type',
+    'resource_key',
+    'outcome',
+    'since',
+    'until',
+    'before',
+    'limit',
+  ];
   const given: Record<string, string> = {};
   for (const [name, value] of Object.entries(query)) {
     if (!names.includes(name)) return `unknown parameter ${name.slice(0, 64)}`;
-    if (typeof value !== 'string' || value.length > MAX_PARAMETER || value.includes('\0')) return `${name} must be given once, as text`;
+    if (typeof value !== 'string' || value.length > MAX_PARAMETER || value.includes('\0'))
+      return `${name} must be given once, as text`;
     given[name] = value;
   }
   const limit = Number(given.limit ?? DEFAULT_LIMIT);
@@ -87,7 +99,9 @@ function timeOf(text: string | undefined): Date | undefined | null {
 }
 
 function withoutAbsent(query: { [Name in keyof DecisionQuery]: DecisionQuery[Name] | undefined }): DecisionQuery {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as unknown as DecisionQuery;
+  return Object.fromEntries(
+    Object.entries(query).filter(([, value]) => value !== undefined),
+  ) as unknown as DecisionQuery;
 }
 
 function shown(row: PolicyDecision): object {

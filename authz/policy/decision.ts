@@ -1,5 +1,4 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-import type { AssessRequest } from './types.js';
 
 /** One recorded decision. Rows are only ever added: a trigger refuses UPDATE, DELETE and TRUNCATE. */
 @Entity('policy_decision')
@@ -7,7 +6,11 @@ import type { AssessRequest } from './types.js';
 @Index('ix_policy_decision_resource', ['resourceId', 'id'])
 export class PolicyDecision {
   /** Decimal digits; later decisions have larger ones. */
-  @PrimaryGeneratedColumn('identity', { type: 'bigint', primaryKeyConstraintName: 'pk_policy_decision', generatedIdentity: 'ALWAYS' })
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    primaryKeyConstraintName: 'pk_policy_decision',
+    generatedIdentity: 'ALWAYS',
+  })
   id!: string;
 
   @Column({ name: 'decided_at', type: 'timestamptz' })
@@ -53,7 +56,7 @@ export class PolicyDecision {
   @Column({ name: 'policy_set', type: 'text' })
   policySet!: string;
 
-  /** The question, to ask changed policies again: without claim values and secrets. Null when it was too large. */
+  /** An `AssessRequest`, to ask changed policies again: without claim values and secrets. Null when it was too large. */
   @Column({ name: 'question', type: 'jsonb', nullable: true })
-  question!: AssessRequest | null;
+  question!: object | null;
 }

@@ -38,7 +38,8 @@ export function faultOf(
 ): Fault {
   const label = error.sourceLocations?.[0];
   const message = plain(error.message);
-  const fix = error.help ?? (label?.label ? label.label : undefined) ?? suggestion(message, names);
+  const mistyped = error.help?.startsWith('did you mean') ? suggestion(message, names) : undefined;
+  const fix = mistyped ?? error.help ?? label?.label ?? suggestion(message, names);
   return {
     file: file.name,
     ...positionAtByte(file.text, byteOffset + (label?.start ?? 0)),
@@ -55,8 +56,12 @@ function plain(message: string): string {
     .replace(/^failed to parse schema from string: (error parsing schema: )?/, '');
 }
 
+/** Cedar's own "did you mean" changes from run to run when several names are close; this one does not. */
 function suggestion(message: string, names: readonly string[]): string | undefined {
-  const wrong = /[`"]([^`"]+)[`"]/.exec(message)?.[1];
-  const better = wrong === undefined ? undefined : nearest(wrong, names);
-  return better === undefined ? undefined : `did you mean \`${better}\`?`;
+  const wrong = /`([^`]+)`/.exec(message)?.[1];
+  const name = wrong === undefined ? undefined : (/"([^"]+)"$/.exec(wrong)?.[1] ?? /\w+$/.exec(wrong)?.[0]);
+  const better = name === undefined ? undefined : nearest(name, names);
+  if (wrong === undefined || name === undefined || better === undefined) return undefined;
+  const at = wrong.lastIndexOf(name);
+  return `did you mean \`${wrong.slice(0, at)}${better}${wrong.slice(at + name.length)}\`?`;
 }

@@ -65,7 +65,9 @@ export async function readPolicyFiles(folder: string): Promise<PolicyFiles> {
     if (facts.size > MAX_FILE_BYTES) throw new Error(`${shown}/${path}: larger than ${MAX_FILE_BYTES} bytes`);
     if (path.endsWith('.cedar') && !PLACE.test(path)) {
       const fix = 'move it into the folder itself, or into owners/<client_id>/';
-      throw new PolicyFault([{ file: `${shown}/${path}`, line: 1, column: 1, message: 'policies are not read from here', fix }]);
+      throw new PolicyFault([
+        { file: `${shown}/${path}`, line: 1, column: 1, message: 'policies are not read from here', fix },
+      ]);
     }
     const owner = PLACE.exec(path)?.[1];
     const text = await readFile(join(folder, path), 'utf8');

@@ -38,7 +38,7 @@ describe('policy files', () => {
     [
       'an unknown claim',
       'permit (principal, action, resource)\nwhen { context.claims has eth_address &&\n  context.claims.eth_adress == "é" };',
-      /^policies\/x\.cedar:3:3: attribute `claims\.eth_adress` .* — did you mean `eth_address`\?/,
+      /^policies\/x\.cedar:3:3: attribute `claims\.eth_adress` .* — did you mean `claims\.eth_address`\?/,
     ],
     [
       'an optional fact without has',
@@ -91,7 +91,9 @@ describe('policy files', () => {
   });
 
   it('a policy in a folder that is not read is refused, not silently left out', async () => {
-    expect(await refusal({ 'sub/x.cedar': GOOD })).to.match(/^policies\/sub\/x\.cedar:1:1: policies are not read from here — move it/);
+    expect(await refusal({ 'sub/x.cedar': GOOD })).to.match(
+      /^policies\/sub\/x\.cedar:1:1: policies are not read from here — move it/,
+    );
     expect(await refusal({ 'owners/x.cedar': GOOD })).to.match(/^policies\/owners\/x\.cedar:1:1: /);
   });
 
