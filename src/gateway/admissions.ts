@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Guard, Revocation, Subject } from '../../authz/index.js';
 import type { Clock } from '../clock.js';
 import type { ClosedEndpoint } from './closed-endpoints.js';
+import type { Credential } from './credential.js';
 import type { RpcGroup } from './endpoint.js';
 import type { Endpoint } from './endpoint-store.js';
 import { groupsOf } from './groups.js';
@@ -66,19 +67,19 @@ export class Admissions {
   ) {}
 
   /** A remembered grant that is still good, without waiting. */
-  cached(bindingId: string, token: string): Grant | undefined {
-    const grant = this.#grants.get(keyOf(bindingId, token));
+  cached(bindingId: string, credential: Credential): Grant | undefined {
+    const grant = this.#grants.get(keyOf(bindingId, credential));
     return grant !== undefined && grant.expiresAtMs > this.parts.clock.nowMs() ? grant : undefined;
   }
 
   /** @throws what the database or the guard throw when they are down. */
-  admit(request: IncomingMessage, bindingId: string, token: string): Promise<Admission> {
-    const key = keyOf(bindingId, token);
+  admit(request: IncomingMessage, bindingId: string, credential: Credential): Promise<Admission> {
+    const key = keyOf(bindingId, credential);
     const refusal = this.#refusals.get(key);
     if (refusal !== undefined) return Promise.resolve({ kind: 'refused', endpoint: refusal });
     const running = this.#fillings.get(key);
     if (running !== undefined && !running.stale) return running.answer;
-    const filling: Filling = { bindingId, answer: this.#verify(request, bindingId, token), stale: false };
+    const filling: Filling = { bindingId, answer: this.#verify(request, bindingId, credential), stale: false };
     this.#fillings.set(key, filling);
     return this.#remember(key, filling);
   }
@@ -131,10 +132,10 @@ export class Admissions {
     }
   }
 
-  async #verify(request: IncomingMessage, bindingId: string, token: string): Promise<Admission> {
+  async #verify(request: IncomingMessage, bindingId: string, credential: Credential): Promise<Admission> {
     const endpoint = await this.parts.find(bindingId);
     const live = endpoint !== undefined && endpoint.expiresAtMs > this.parts.clock.nowMs();
-    if (live && timingSafeEqual(createHash('sha256').update(token).digest(), endpoint.tokenHash)) {
+    if (live && isOwn(credential, endpoint)) {
       const { groups, expiresAtMs } = endpoint;
       return { kind: 'granted', grant: { endpoint, groups, expiresAtMs, subject: undefined } };
     }
@@ -175,7 +176,12 @@ export class Admissions {
   }
 }
 
-const keyOf = (bindingId: string, token: string): string => `${hash('sha256', token, 'base64')} ${bindingId}`;
+const keyOf = (bindingId: string, { scheme, token }: Credential): string =>
+  `${hash('sha256', token, 'base64')} ${scheme} ${bindingId}`;
+
+function isOwn({ scheme, token }: Credential, endpoint: Endpoint): boolean {
+  return scheme === 'Bearer' && timingSafeEqual(createHash('sha256').update(token).digest(), endpoint.tokenHash);
+}
 
 function namesOf(grant: Grant): string[] {
   const names = [`binding ${grant.endpoint.bindingId}`, `resource ${grant.endpoint.resourceId}`];

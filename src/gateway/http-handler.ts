@@ -7,7 +7,7 @@ import type { Logger } from '../logger.js';
 import type { Admission, Admissions, Grant } from './admissions.js';
 import { type Answered, type AnswerParts, answerMessage } from './answer-message.js';
 import { corsHeaders, type HeaderList, PREFLIGHT } from './cors.js';
-import { presentedToken } from './credential.js';
+import { type Credential, presentedCredential } from './credential.js';
 import type { Endpoint } from './endpoint-store.js';
 import { scopeOf } from './groups.js';
 import { errorAnswer, type RpcId, type Wire } from './json-rpc.js';
@@ -54,26 +54,26 @@ export function admitRequest(
   request: IncomingMessage,
   bindingId: string,
 ): Grant | Promise<Grant | Refusal> {
-  const token = presentedToken(request);
+  const credential = presentedCredential(request);
   if (!parts.confirmed()) {
     parts.admissions.dropAll();
     return Promise.resolve(unavailable(parts, request, 'no word from the database'));
   }
-  const grant = token === undefined ? undefined : parts.admissions.cached(bindingId, token);
+  const grant = credential === undefined ? undefined : parts.admissions.cached(bindingId, credential);
   if (grant !== undefined && grant.subject?.proofOfPossession !== true) return grant;
-  return verify(parts, request, bindingId, token).catch((thrown) => unavailable(parts, request, reasonOf(thrown)));
+  return verify(parts, request, bindingId, credential).catch((thrown) => unavailable(parts, request, reasonOf(thrown)));
 }
 
 async function verify(
   parts: HttpParts,
   request: IncomingMessage,
   bindingId: string,
-  token: string | undefined,
+  credential: Credential | undefined,
 ): Promise<Grant | Refusal> {
   const admission: Admission =
-    token === undefined
+    credential === undefined
       ? { kind: 'refused', endpoint: await parts.find(bindingId) }
-      : await admitOnce(parts, request, bindingId, token);
+      : await admitOnce(parts, request, bindingId, credential);
   if (admission.kind === 'granted') return admission.grant;
   const cors = corsHeaders(admission.endpoint, request.headers.origin);
   if (admission.kind === 'throttled') {
@@ -89,11 +89,11 @@ async function admitOnce(
   parts: HttpParts,
   request: IncomingMessage,
   bindingId: string,
-  token: string,
+  credential: Credential,
 ): Promise<Admission> {
-  const grant = parts.admissions.cached(bindingId, token);
+  const grant = parts.admissions.cached(bindingId, credential);
   const admission: Admission =
-    grant === undefined ? await parts.admissions.admit(request, bindingId, token) : { kind: 'granted', grant };
+    grant === undefined ? await parts.admissions.admit(request, bindingId, credential) : { kind: 'granted', grant };
   if (admission.kind !== 'granted' || admission.grant.subject === undefined) return admission;
   const { subject, endpoint } = admission.grant;
   return (await parts.guard.confirm(request, subject)) ? admission : { kind: 'refused', endpoint };
@@ -109,7 +109,7 @@ function challengeRefusal(challenge: Challenge, id: RpcId, cors: HeaderList): Re
   const { asUri, ticket } = challenge;
   const body = errorAnswer(id, 'unauthorized', 'no credential for this call', { as_uri: asUri, ticket });
   const headers = Object.entries(challenge.headers).flat();
-  return { status: 401, body, headers: [...cors, ...headers, 'cache-control', 'no-store'] };
+  return { status: 401, body, headers: [...cors, ...headers] };
 }
 
 function unavailable(parts: HttpParts, request: IncomingMessage, reason: string): Refusal {

@@ -6,7 +6,7 @@ import { reasonOf } from '../errors.js';
 import type { Grant } from './admissions.js';
 import type { ClosedEndpoint } from './closed-endpoints.js';
 import { corsHeaders, originAllowed } from './cors.js';
-import { presentedToken } from './credential.js';
+import { presentedCredential } from './credential.js';
 import { admitRequest, bindingOf, type HttpParts, type Refusal } from './http-handler.js';
 import { errorAnswer } from './json-rpc.js';
 import { type Ending, SocketSession } from './socket-session.js';
@@ -104,8 +104,8 @@ export class SocketServer {
   }
 
   #stillGood(request: IncomingMessage, grant: Grant): boolean {
-    const token = presentedToken(request);
-    return token !== undefined && this.parts.admissions.cached(grant.endpoint.bindingId, token) !== undefined;
+    const credential = presentedCredential(request);
+    return credential !== undefined && this.parts.admissions.cached(grant.endpoint.bindingId, credential) !== undefined;
   }
 
   #server(maxPayload: number): WebSocketServer {

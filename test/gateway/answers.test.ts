@@ -101,11 +101,12 @@ describe('RPC answers, exactly', () => {
     it('a DPoP-bound RPT: a fresh proof each time, also when remembered', async () => {
       const permissions = [{ resourceId: bound.resourceId, scopes: ['rpc:read'] }];
       harness.guard.issue('rpt-dpop', permissions, { proofOfPossession: true });
+      const proof = (dpop: string) => ({ authorization: 'DPoP rpt-dpop', dpop });
       harness.guard.proofs = new Set(['proof-1', 'proof-2']);
-      expect((await post(bound.url, 'rpt-dpop', call('eth_chainId'), { dpop: 'proof-1' })).status).to.equal(200);
-      expect((await post(bound.url, 'rpt-dpop', call('eth_chainId'), { dpop: 'proof-2' })).status).to.equal(200);
-      refused(await post(bound.url, 'rpt-dpop', call('eth_chainId'), { dpop: 'proof-2' }));
-      refused(await post(bound.url, 'rpt-dpop', call('eth_chainId')));
+      expect((await post(bound.url, undefined, call('eth_chainId'), proof('proof-1'))).status).to.equal(200);
+      expect((await post(bound.url, undefined, call('eth_chainId'), proof('proof-2'))).status).to.equal(200);
+      refused(await post(bound.url, undefined, call('eth_chainId'), proof('proof-2')));
+      refused(await post(bound.url, undefined, call('eth_chainId'), { authorization: 'DPoP rpt-dpop' }));
     });
 
     it('a valid RPT without the method’s group: the same 401, and the ticket asks for the missing scope', async () => {
