@@ -16,6 +16,8 @@ export type {
 } from './deps.js';
 export { UNREACHABLE, type UnreachableError } from './errors.js';
 export { createAuthorizationServer } from './server.js';
+export { createClaimVerifier } from './claims/verifier.js';
+export { createPolicyEngine } from './policy/engine.js';
 
 /** A value a policy can read: Cedar's Bool, Long (safe integer), String, Set, Record. */
 export type FactValue = boolean | number | string | readonly FactValue[] | { readonly [name: string]: FactValue };
