@@ -7,6 +7,7 @@ import type { Middleware } from 'koa';
 import type { EntityManager } from 'typeorm';
 import type { Job } from '../src/job.js';
 
+export { createClaimVerifier } from './claims/verifier.js';
 export type {
   AuthorizationDeps,
   AuthorizationOptions,
@@ -15,9 +16,8 @@ export type {
   SealingKey,
 } from './deps.js';
 export { UNREACHABLE, type UnreachableError } from './errors.js';
-export { createAuthorizationServer } from './server.js';
-export { createClaimVerifier } from './claims/verifier.js';
 export { createPolicyEngine } from './policy/engine.js';
+export { createAuthorizationServer } from './server.js';
 
 /** A value a policy can read: Cedar's Bool, Long (safe integer), String, Set, Record. */
 export type FactValue = boolean | number | string | readonly FactValue[] | { readonly [name: string]: FactValue };

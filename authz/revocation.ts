@@ -35,12 +35,18 @@ export class RevocationRow {
 
 /** Writes the revocation in the caller's transaction; every replica hears of it when that commits. */
 export async function announce(manager: EntityManager, revocation: Revocation, nowMs: number): Promise<void> {
-  const id = revocation.id ?? null;
-  await manager.query(
-    'INSERT INTO revocation (transaction, kind, id, at) VALUES (pg_current_xact_id()::text::bigint, $1, $2, $3)',
-    [revocation.kind, id, new Date(nowMs)],
-  );
-  await manager.query('SELECT pg_notify($1, $2)', [CHANNEL, JSON.stringify(revocation)]);
+  const [row] = (await manager.query(
+    `INSERT INTO revocation (transaction, kind, id, at) VALUES (pg_current_xact_id()::text::bigint, $1, $2, $3)
+     RETURNING sequence::text`,
+    [revocation.kind, revocation.id ?? null, new Date(nowMs)],
+  )) as { sequence: string }[];
+  const notice: Notice = { sequence: row?.sequence ?? '', revocation };
+  await manager.query('SELECT pg_notify($1, $2)', [CHANNEL, JSON.stringify(notice)]);
+}
+
+interface Notice {
+  readonly sequence: string;
+  readonly revocation: Revocation;
 }
 
 interface Look {
@@ -50,7 +56,7 @@ interface Look {
 
 /**
  * Hears of revocations by NOTIFY at once and by polling each second, so that none is missed while the connection is
- * down. Listeners may hear of one twice.
+ * down. After a lost connection listeners may hear of one twice.
  */
 export class RevocationFeed {
   readonly #listeners = new Set<(revocation: Revocation) => void>();
@@ -144,7 +150,10 @@ export class RevocationFeed {
   }
 
   #heard(payload: string | undefined): void {
-    if (payload !== undefined) this.#tell(JSON.parse(payload) as Revocation);
+    if (payload === undefined) return;
+    const { sequence, revocation } = JSON.parse(payload) as Notice;
+    this.#seen.add(sequence);
+    this.#tell(revocation);
   }
 
   #tell(revocation: Revocation): void {

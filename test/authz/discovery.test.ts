@@ -20,14 +20,24 @@ describe('Discovery and registration', () => {
 
   it('D3, D5, D6, D7: names its endpoints', async () => {
     const { body } = await call(`${authz.issuer}/.well-known/uma2-configuration`);
-    for (const name of ['claims_interaction', 'permission', 'resource_registration', 'introspection', 'revocation', 'token']) {
+    for (const name of [
+      'claims_interaction',
+      'permission',
+      'resource_registration',
+      'introspection',
+      'revocation',
+      'token',
+    ]) {
       expect(body[`${name}_endpoint`], name).to.match(/^http:\/\/127\.0\.0\.1:\d+\/authz\/\w+$/);
     }
   });
 
   it('D4: uma_profiles_supported lists claim formats and the alternatives extension', async () => {
     const { body } = await call(`${authz.issuer}/.well-known/uma2-configuration`);
-    expect(body.uma_profiles_supported).to.include.members(['urn:ovsb:claim-token:eip4361', 'urn:ovsb:uma:alternatives']);
+    expect(body.uma_profiles_supported).to.include.members([
+      'urn:ovsb:claim-token:eip4361',
+      'urn:ovsb:uma:alternatives',
+    ]);
   });
 
   it('openid-configuration and JWKS are served, without private members', async () => {
@@ -65,7 +75,10 @@ describe('Discovery and registration', () => {
     'an unknown authentication method': { token_endpoint_auth_method: 'private_key_jwt' },
     'a wrong type': { claims_redirect_uris: 'https://x.example' },
     'NUL in a name': { client_name: 'a\0b' },
-    'a public client with client_credentials': { token_endpoint_auth_method: 'none', grant_types: ['client_credentials'] },
+    'a public client with client_credentials': {
+      token_endpoint_auth_method: 'none',
+      grant_types: ['client_credentials'],
+    },
   })) {
     it(`D9: refuses ${what}`, async () => {
       const answer = await jsonCall(`${authz.issuer}/register`, 'POST', undefined, metadata);

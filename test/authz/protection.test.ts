@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import {
-  call,
   CLI,
   type Credentials,
+  call,
   ensure,
   guardedUrl,
   jsonCall,
@@ -29,7 +29,13 @@ describe('Protection API', () => {
   after(() => authz.close());
 
   const resources = () => `${authz.issuer}/resources`;
-  const photo = { resource_scopes: ['view', 'print'], name: 'Photo', 'name#ja': '写真', type: 'open', icon_uri: 'https://x.example/i.png' };
+  const photo = {
+    resource_scopes: ['view', 'print'],
+    name: 'Photo',
+    'name#ja': '写真',
+    type: 'open',
+    icon_uri: 'https://x.example/i.png',
+  };
   const create = async (body: unknown = photo, bearer = pat) =>
     (await jsonCall(resources(), 'POST', bearer, body)).body._id as string;
 
@@ -63,7 +69,9 @@ describe('Protection API', () => {
 
     it('P: expired: invalid_token', async () => {
       const old = await patOf(authz.issuer, owner);
-      await authz.database.dataSource.query(`UPDATE oauth_record SET expires_at = now() - interval '1 second' WHERE model = 'ClientCredentials'`);
+      await authz.database.dataSource.query(
+        `UPDATE oauth_record SET expires_at = now() - interval '1 second' WHERE model = 'ClientCredentials'`,
+      );
       const answer = await jsonCall(resources(), 'GET', old);
       expect(answer.headers.get('www-authenticate')).to.include('error="invalid_token"');
       pat = await patOf(authz.issuer, owner);
@@ -85,7 +93,10 @@ describe('Protection API', () => {
           expect(answer.body.error).to.equal('not_found');
         }
         expect((await jsonCall(resources(), 'GET', other)).body).to.not.include(id);
-        const permission = await jsonCall(`${authz.issuer}/permission`, 'POST', other, { resource_id: id, resource_scopes: ['view'] });
+        const permission = await jsonCall(`${authz.issuer}/permission`, 'POST', other, {
+          resource_id: id,
+          resource_scopes: ['view'],
+        });
         expect(permission.body.error).to.equal('invalid_resource_id');
       }
     });
@@ -117,17 +128,27 @@ describe('Protection API', () => {
       const put = await jsonCall(`${resources()}/${id}`, 'PUT', pat, { resource_scopes: ['view'] });
       expect(put.status).to.equal(200);
       expect(put.body._id).to.equal(id);
-      expect((await jsonCall(`${resources()}/${id}`, 'GET', pat)).body).to.deep.equal({ _id: id, resource_scopes: ['view'] });
+      expect((await jsonCall(`${resources()}/${id}`, 'GET', pat)).body).to.deep.equal({
+        _id: id,
+        resource_scopes: ['view'],
+      });
     });
 
     it('R: DELETE 204, then 404', async () => {
       const id = await create();
       expect((await jsonCall(`${resources()}/${id}`, 'DELETE', pat)).status).to.equal(204);
-      for (const method of ['GET', 'DELETE']) expect((await jsonCall(`${resources()}/${id}`, method, pat)).status).to.equal(404);
+      for (const method of ['GET', 'DELETE'])
+        expect((await jsonCall(`${resources()}/${id}`, method, pat)).status).to.equal(404);
       expect((await jsonCall(`${resources()}/${id}`, 'PUT', pat, photo)).status).to.equal(404);
     });
 
-    for (const [method, path] of [['PUT', ''], ['DELETE', ''], ['PATCH', ''], ['POST', '/x'], ['PATCH', '/x']] as const) {
+    for (const [method, path] of [
+      ['PUT', ''],
+      ['DELETE', ''],
+      ['PATCH', ''],
+      ['POST', '/x'],
+      ['PATCH', '/x'],
+    ] as const) {
       it(`R: ${method} on ${path === '' ? 'the collection' : 'an item'}: 405 unsupported_method_type`, async () => {
         const answer = await jsonCall(`${resources()}${path}`, method, pat, photo);
         expect(answer.status).to.equal(405);
@@ -167,14 +188,18 @@ describe('Protection API', () => {
     it('R: deleting a resource ends its tickets and permissions at once', async () => {
       const id = await create();
       const ask = async () =>
-        (await jsonCall(`${authz.issuer}/permission`, 'POST', pat, { resource_id: id, resource_scopes: ['view'] })).body.ticket as string;
+        (await jsonCall(`${authz.issuer}/permission`, 'POST', pat, { resource_id: id, resource_scopes: ['view'] })).body
+          .ticket as string;
       const rpt = await present(authz.issuer, CLI, await ask());
       expect(rpt.status, rpt.text).to.equal(200);
       const pending = await ask();
       await jsonCall(`${resources()}/${id}`, 'DELETE', pat);
       expect((await present(authz.issuer, CLI, pending)).body.error).to.equal('invalid_grant');
       const form = { method: 'POST', headers: { authorization: `Bearer ${pat}` } };
-      const introspected = await call(`${authz.issuer}/introspect`, { ...form, body: new URLSearchParams({ token: rpt.body.access_token }) });
+      const introspected = await call(`${authz.issuer}/introspect`, {
+        ...form,
+        body: new URLSearchParams({ token: rpt.body.access_token }),
+      });
       expect(introspected.body).to.deep.equal({ active: false });
     });
   });
@@ -186,7 +211,10 @@ describe('Protection API', () => {
       const [first, second] = [await create(), await create()];
       for (const body of [
         { resource_id: first, resource_scopes: ['view'] },
-        [{ resource_id: first, resource_scopes: ['view'] }, { resource_id: second, resource_scopes: ['print'] }],
+        [
+          { resource_id: first, resource_scopes: ['view'] },
+          { resource_id: second, resource_scopes: ['print'] },
+        ],
       ]) {
         const answer = await permission(body);
         expect(answer.status).to.equal(201);
@@ -201,7 +229,9 @@ describe('Protection API', () => {
     });
 
     it('T: invalid_resource_id and invalid_scope', async () => {
-      expect((await permission({ resource_id: 'none', resource_scopes: [] })).body.error).to.equal('invalid_resource_id');
+      expect((await permission({ resource_id: 'none', resource_scopes: [] })).body.error).to.equal(
+        'invalid_resource_id',
+      );
       const answer = await permission({ resource_id: await create(), resource_scopes: ['burn'] });
       expect(answer.status).to.equal(400);
       expect(answer.body.error).to.equal('invalid_scope');
@@ -232,7 +262,10 @@ describe('Protection API', () => {
 
     it('I: an active RPT has permissions and no scope; another PAT sees nothing of it', async () => {
       const id = await create();
-      const { body } = await jsonCall(`${authz.issuer}/permission`, 'POST', pat, { resource_id: id, resource_scopes: ['view'] });
+      const { body } = await jsonCall(`${authz.issuer}/permission`, 'POST', pat, {
+        resource_id: id,
+        resource_scopes: ['view'],
+      });
       const rpt = await present(authz.issuer, CLI, body.ticket);
       const seen = await introspect(pat, `token=${rpt.body.access_token}&token_type_hint=requesting_party_token`);
       expect(seen.body.active).to.equal(true);
@@ -264,7 +297,9 @@ describe('Protection API', () => {
       await authz.database.dataSource.query(`UPDATE rpt SET expires_at = now() - interval '1 second'`);
       const operatorPat = await patOf(authz.issuer, OPERATOR);
       expect((await introspect(operatorPat, `token=${rpt.body.access_token}`)).body).to.deep.equal({ active: false });
-      const guarded = await call(guardedUrl(authz.issuer, plan, 'instance:create'), { headers: { authorization: `Bearer ${rpt.body.access_token}` } });
+      const guarded = await call(guardedUrl(authz.issuer, plan, 'instance:create'), {
+        headers: { authorization: `Bearer ${rpt.body.access_token}` },
+      });
       expect(guarded.status).to.equal(401);
     });
   });
