@@ -42,6 +42,12 @@ export interface ValidatorEndpoint {
   readonly executionNode: { readonly name: string; readonly uri: string; readonly wsUri?: string };
 }
 
+/** What a party's stake stands for. */
+export interface StakeSource {
+  /** Keys it may hold at most. Called in the allocation's transaction: no outside call in it. */
+  keysOf(holder: { readonly party: string; readonly address?: string }, manager: EntityManager): Promise<number>;
+}
+
 export interface FleetProvisioning {
   /**
    * Allocates keys to the instance and starts their moves, all in the caller's transaction, all or none.
@@ -65,3 +71,7 @@ export interface FleetProvisioning {
     readonly wsUri?: string;
   }[];
 }
+
+export { createFleet, type Fleet, type FleetOptions } from './create-fleet.js';
+export { type OpenInventory, openInventory } from './inventory/open-inventory.js';
+export { sandboxStake } from './provisioning/stake-source.js';

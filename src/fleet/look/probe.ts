@@ -29,7 +29,11 @@ const isSyncing = compileSchema<{
     },
   },
 });
-const isRpcResult = compileSchema<{ result: unknown }>({ type: 'object', required: ['result'] });
+const isRpcResult = compileSchema<{ result: unknown }>({
+  type: 'object',
+  required: ['result'],
+  properties: { result: true },
+});
 const isKeyList = compileSchema<{ data: unknown[] }>({
   type: 'object',
   required: ['data'],

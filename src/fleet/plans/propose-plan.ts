@@ -35,22 +35,36 @@ const WHAT_IF_KEPT_MS = 86_400_000;
  * @throws DomainError `PlanTimeLimit`, `SolverFailed`.
  */
 export async function proposePlan(deps: PlanDeps, whatIf?: WhatIf): Promise<RebalancingPlan> {
+  const draft = await draftPlan(deps, whatIf);
+  return storePlan(deps, draft);
+}
+
+export interface PlanDraft {
+  readonly result: PlanResult;
+  readonly targets: readonly Target[];
+  readonly budget: number;
+  readonly whatIf: boolean;
+  readonly inventory: Inventory;
+}
+
+/** Plans without storing anything. */
+export async function draftPlan(deps: PlanDeps, whatIf?: WhatIf): Promise<PlanDraft> {
   const policy = deps.diversity();
   const inventory = deps.inventory();
   const targets = whatIf?.targets ?? policy.targets;
   const budget = whatIf?.budget ?? policy.budget.movesPerRun;
-  const nowMs = deps.clock.nowMs();
+  const movedBeforeMs = deps.clock.nowMs() - policy.budget.minDwellSeconds * 1000;
   const [keys, usable] = [await fleetKeys(deps), await usableClients(deps)];
   const result = await makePlan(
     {
       clients: plannableClients(inventory, usable),
-      keys: keys.map((key) => plannableKey(key, inventory, nowMs - policy.budget.minDwellSeconds * 1000)),
+      keys: keys.map((key) => plannableKey(key, inventory, movedBeforeMs)),
       bounds: expandTargets(targets, policy.groups, inventory),
       budget,
     },
     deps.solver,
   );
-  return store(deps, result, { targets, budget, whatIf: whatIf !== undefined, inventory });
+  return { result, targets, budget, whatIf: whatIf !== undefined, inventory };
 }
 
 export function plannableClients(inventory: Inventory, usable: ReadonlySet<string>): PlannableClient[] {
@@ -94,10 +108,9 @@ function honoursPair(name: string, wish: { consensus: string; execution: string 
   return honours(cell, { kind: 'hard', consensus: wish.consensus, execution: wish.execution });
 }
 
-async function store(
+export async function storePlan(
   { dataSource, clock }: PlanDeps,
-  result: PlanResult,
-  asked: { targets: readonly Target[]; budget: number; whatIf: boolean; inventory: Inventory },
+  { result, ...asked }: PlanDraft,
 ): Promise<RebalancingPlan> {
   const now = new Date(clock.nowMs());
   const implementationOf = new Map(

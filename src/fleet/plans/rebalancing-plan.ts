@@ -10,11 +10,13 @@ import {
   type Relation,
 } from 'typeorm';
 
+import type { Certificate } from '../planner/optimise.js';
+
 export type PlanState = 'proposed' | 'approved' | 'running' | 'done' | 'superseded';
 
 /** What planning found, as it is shown. */
 export interface PlanDocument {
-  readonly certificate: unknown;
+  readonly certificate: Certificate;
   readonly shadow_prices: unknown;
   readonly unmet: unknown;
   readonly contradictions: readonly string[];

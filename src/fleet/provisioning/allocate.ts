@@ -1,0 +1,171 @@
+import type { EntityManager } from 'typeorm';
+import type { Clock } from '../../clock.js';
+import { DomainError } from '../../errors.js';
+import type { Logger } from '../../logger.js';
+import { type FleetKey, fleetKeys, type StateDeps, usableClients } from '../fleet-state.js';
+import type { Pair, StakeSource, Wish } from '../index.js';
+import { withdrawalAddress } from '../look/validator-stake.js';
+import { expandTargets } from '../targets/expand-targets.js';
+import type { DiversityPolicy } from '../targets/targets.js';
+import { type ChosenKey, choosePoolKeys } from './choose-pool-keys.js';
+import { clientsFor, roomFor } from './destination.js';
+import { InstanceAllocation, type WishRow } from './wish-row.js';
+
+export interface ProvisioningDeps extends StateDeps {
+  readonly diversity: () => DiversityPolicy;
+  readonly stake: StakeSource;
+  /** Unfinished moves of all instances together. */
+  readonly inFlight: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Allocations are made one transaction at a time; held until the caller's transaction ends. */
+export async function lockAllocations(manager: EntityManager): Promise<void> {
+  await manager.query(`SELECT pg_advisory_xact_lock(hashtext('fleet: allocations'))`);
+}
+
+/** @throws DomainError `UnknownImplementation` when no validator client of the inventory serves a member. */
+export function checkMembers(members: readonly Pair[], { inventory }: StateDeps): void {
+  for (const pair of members) {
+    if (clientsFor(pair, undefined, inventory()).length === 0) {
+      throw new DomainError('UnknownImplementation', `no validator client runs ${pair.consensus}/${pair.execution}`, {
+        ...pair,
+      });
+    }
+  }
+}
+
+/**
+ * Chooses the wish's keys and allocates them, all or none. The caller holds `lockAllocations`.
+ * `kept`: keys the instance keeps from an earlier form of the wish.
+ * @throws DomainError `StakeExceeded`, `KeyNotControlled`, `NoKeys`, `NoCapacity`.
+ */
+export async function allocate(
+  deps: ProvisioningDeps,
+  row: WishRow,
+  wish: Wish,
+  kept: readonly string[],
+  manager: EntityManager,
+): Promise<void> {
+  const inventory = deps.inventory();
+  const keys = await fleetKeys(deps, manager);
+  const usable = await usableClients(deps, manager);
+  const byKey = new Map(keys.map((key) => [key.publicKey, key]));
+  const pairs = Array.from({ length: wish.keys }, (_, i) => wish.members[i % wish.members.length]).filter(
+    (pair) => pair !== undefined,
+  );
+  const chosen: ChosenKey[] = kept.flatMap((publicKey, i) => {
+    const [key, pair] = [byKey.get(publicKey), pairs[i]];
+    return key && pair ? [{ key, pair }] : [];
+  });
+  if (wish.publicKeys === undefined) {
+    await checkStake(deps, wish, manager);
+    const { policy, missing } = { policy: deps.diversity(), missing: pairs.slice(chosen.length) };
+    const bounds = expandTargets(policy.targets, policy.groups, inventory);
+    chosen.push(...choosePoolKeys(missing, keys, inventory, bounds, usable));
+  } else {
+    const named = await namedKeys(deps, wish, byKey, kept, manager);
+    chosen.push(
+      ...named.flatMap((key, i) => (pairs[kept.length + i] ? [{ key, pair: pairs[kept.length + i] as Pair }] : [])),
+    );
+  }
+  if (chosen.length < wish.keys) {
+    throw new DomainError('NoKeys', `the pool has ${chosen.length} of the ${wish.keys} keys asked for`, {
+      asked: wish.keys,
+      free: chosen.length,
+    });
+  }
+  checkRoom(deps, wish, chosen, keys, usable);
+  const allocatedAt = new Date(deps.clock.nowMs());
+  await manager.getRepository(InstanceAllocation).insert(
+    chosen.map(({ key, pair }) => ({
+      wishId: row.id,
+      publicKey: key.publicKey,
+      consensus: pair.consensus,
+      execution: pair.execution,
+      allocatedAt,
+    })),
+  );
+}
+
+async function checkStake({ stake }: ProvisioningDeps, wish: Wish, manager: EntityManager): Promise<void> {
+  if (wish.subjectKind !== 'party') return;
+  const { party, address } = wish;
+  const allowed = await stake.keysOf({ party, ...(address !== undefined && { address }) }, manager);
+  const [row]: { held: number }[] = await manager.query(
+    `SELECT count(*)::int AS held FROM instance_allocation a JOIN wish w ON w.id = a.wish_id
+      WHERE a.released_at IS NULL AND w.party = $1 AND NOT w.named AND w.instance_id <> $2`,
+    [party, wish.instanceId],
+  );
+  const held = row?.held ?? 0;
+  if (held + wish.keys > allowed) {
+    throw new DomainError(
+      'StakeExceeded',
+      `the stake stands for ${allowed} keys, ${held} are in use, ${wish.keys} are asked for`,
+      {
+        allowed,
+        held,
+        asked: wish.keys,
+      },
+    );
+  }
+}
+
+/** Named keys must be the party's by their finalised withdrawal credentials; operator and platform may name any (security.md B1). */
+async function namedKeys(
+  { inventory }: ProvisioningDeps,
+  wish: Wish,
+  byKey: ReadonlyMap<string, FleetKey>,
+  kept: readonly string[],
+  manager: EntityManager,
+): Promise<FleetKey[]> {
+  const names = [...new Set(wish.publicKeys ?? [])].filter((publicKey) => !kept.includes(publicKey));
+  if (new Set(wish.publicKeys).size !== wish.keys) {
+    throw new DomainError('NoKeys', 'the number of keys differs from the keys named', { asked: wish.keys });
+  }
+  const rows: { public_key: string; withdrawal_credentials: string | null }[] = await manager.query(
+    'SELECT public_key, withdrawal_credentials FROM validator_stake WHERE public_key = ANY($1)',
+    [names],
+  );
+  const owner = new Map(rows.map((row) => [row.public_key, withdrawalAddress(row.withdrawal_credentials)]));
+  const clients = new Set(inventory().validatorClients.map(({ name }) => name));
+  return names.map((publicKey) => {
+    const controlled =
+      wish.subjectKind !== 'party' || (wish.address !== undefined && owner.get(publicKey) === wish.address);
+    // One answer for keys of others and keys not here: who holds which key is nobody's business.
+    const refused = () =>
+      new DomainError('KeyNotControlled', `${publicKey} is not under the party's control`, { publicKey });
+    const key = byKey.get(publicKey);
+    if (!controlled || !key || !clients.has(key.validatorClient)) throw refused();
+    if (key.allocation) throw new DomainError('NoKeys', `${publicKey} belongs to an instance already`, { publicKey });
+    return key;
+  });
+}
+
+function checkRoom(
+  deps: ProvisioningDeps,
+  wish: Wish,
+  chosen: readonly ChosenKey[],
+  keys: readonly FleetKey[],
+  usable: ReadonlySet<string>,
+): void {
+  const inventory = deps.inventory();
+  const chosenKeys = new Set(chosen.map(({ key }) => key.publicKey));
+  const others = keys.filter(({ publicKey }) => !chosenKeys.has(publicKey));
+  for (const pair of wish.members) {
+    const needed = chosen.filter((one) => one.pair === pair).length;
+    if (needed > 0 && roomFor(pair, wish.region, others, inventory, usable) < needed) {
+      const where = wish.region === undefined ? '' : ` in region ${wish.region}`;
+      throw new DomainError(
+        'NoCapacity',
+        `no validator client of ${pair.consensus}/${pair.execution}${where} that is up has room for ${needed} keys`,
+        {
+          ...pair,
+          needed,
+          ...(wish.region !== undefined && { region: wish.region }),
+        },
+      );
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import type { EntityManager } from 'typeorm';
+import type { StakeSource } from '../index.js';
+
+/**
+ * The sandbox's given stake: the configured list, else one key for each wallet, for the first `wallets` wallets that ask. A wallet's place
+ * is kept for good, so that a restart changes nothing.
+ */
+export function sandboxStake(options: {
+  readonly wallets?: number;
+  /** Lower-case address → keys. */
+  readonly list?: Readonly<Record<string, number>>;
+}): StakeSource {
+  const { wallets = 16, list } = options;
+  return {
+    async keysOf({ party, address }, manager: EntityManager) {
+      if (address === undefined) return 0;
+      if (list) return list[address] ?? 0;
+      // The caller holds the allocation lock: no two wallets take one place.
+      await manager.query(
+        `INSERT INTO sandbox_stake (position, party)
+         SELECT next, $1 FROM (SELECT coalesce(max(position), 0) + 1 AS next FROM sandbox_stake) AS places
+          WHERE next <= $2 ON CONFLICT (party) DO NOTHING`,
+        [party, wallets],
+      );
+      const [place]: unknown[] = await manager.query('SELECT position FROM sandbox_stake WHERE party = $1', [party]);
+      return place === undefined ? 0 : 1;
+    },
+  };
+}

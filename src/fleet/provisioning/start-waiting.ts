@@ -1,0 +1,89 @@
+import { type EntityManager, IsNull } from 'typeorm';
+import { DomainError, reasonOf } from '../../errors.js';
+import { fleetKeys, usableClients } from '../fleet-state.js';
+import type { MoveView } from '../moves/index.js';
+import { lockAllocations, type ProvisioningDeps } from './allocate.js';
+import { clientsFor, destination } from './destination.js';
+import { InstanceAllocation, WishRow } from './wish-row.js';
+
+/** Moves tried for a key before its wish is refused. */
+export const MOST_ATTEMPTS = 5;
+/** An aborted move is tried again after so long, times the attempts so far. */
+const RETRY_MS = 5000;
+
+/**
+ * Starts the moves of allocated keys that are not yet where their wish wants them, oldest first, within the in-flight cap.
+ * Nothing starts while moves are paused or in a freeze window.
+ */
+export async function startWaiting(deps: ProvisioningDeps, manager: EntityManager): Promise<void> {
+  await lockAllocations(manager);
+  if (await startHindrance(deps)) return;
+  const live = await manager.getRepository(InstanceAllocation).find({
+    where: { releasedAt: IsNull() },
+    order: { allocatedAt: 'ASC', publicKey: 'ASC' },
+  });
+  const wishes = new Map(
+    (await manager.getRepository(WishRow).findBy({ endedAt: IsNull() })).map((wish) => [wish.id, wish]),
+  );
+  const keys = new Map((await fleetKeys(deps, manager)).map((key) => [key.publicKey, key]));
+  const usable = await usableClients(deps, manager);
+  let underway = (await deps.moves.list({ unfinished: true })).filter((move) => move.instanceId !== undefined).length;
+  for (const allocation of live) {
+    const wish = wishes.get(allocation.wishId);
+    const key = keys.get(allocation.publicKey);
+    if (underway >= deps.inFlight) return;
+    if (!wish || !key || key.moving || !(await mayTry(deps, allocation))) continue;
+    const region = wish.region ?? undefined;
+    const homes = clientsFor(allocation, region, deps.inventory());
+    if (homes.some(({ name }) => name === key.validatorClient)) continue;
+    const to = destination(allocation, region, keys.values(), deps.inventory(), usable);
+    if (!to || !usable.has(key.validatorClient)) continue;
+    if (await startOne(deps, manager, allocation, wish, key.validatorClient, to.name)) {
+      keys.set(key.publicKey, { ...key, validatorClient: to.name, moving: true });
+      underway += 1;
+    }
+  }
+}
+
+/** Why no move of a wish may start now, in words for the staker. */
+export async function startHindrance({ moves, diversity, clock }: ProvisioningDeps): Promise<string | undefined> {
+  const paused = await moves.paused();
+  if (paused) return `moves are paused: ${paused.reason}`;
+  const nowMs = clock.nowMs();
+  const window = diversity().freezeWindows.find(
+    ({ from, until }) => from.getTime() <= nowMs && nowMs < until.getTime(),
+  );
+  return window && `freeze window: ${window.reason}`;
+}
+
+async function mayTry({ moves, clock }: ProvisioningDeps, allocation: InstanceAllocation): Promise<boolean> {
+  if (allocation.moveId === null) return true;
+  if (allocation.attempts >= MOST_ATTEMPTS) return false;
+  const last: MoveView | undefined = await moves.get(allocation.moveId);
+  return last?.state !== 'aborted' || clock.nowMs() - last.updatedAt.getTime() >= RETRY_MS * allocation.attempts;
+}
+
+async function startOne(
+  deps: ProvisioningDeps,
+  manager: EntityManager,
+  allocation: InstanceAllocation,
+  wish: WishRow,
+  from: string,
+  to: string,
+): Promise<boolean> {
+  const { publicKey, consensus, execution } = allocation;
+  const reason = `instance ${wish.instanceId} asked for ${consensus}/${execution}`;
+  try {
+    const moveId = await manager.transaction((inner) =>
+      deps.moves.start({ publicKey, from, to, reason, instanceId: wish.instanceId }, inner),
+    );
+    await manager
+      .getRepository(InstanceAllocation)
+      .update({ id: allocation.id }, { moveId, attempts: allocation.attempts + 1 });
+    return true;
+  } catch (thrown) {
+    if (!(thrown instanceof DomainError)) throw thrown;
+    deps.logger.warn({ instanceId: wish.instanceId, publicKey, reason: reasonOf(thrown) }, 'move not started');
+    return false;
+  }
+}
