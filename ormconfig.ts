@@ -23,6 +23,7 @@ import { RpcEndpoint } from './src/gateway/rpc-endpoint.js';
 import { RpcUsage } from './src/gateway/rpc-usage.js';
 import { Authz1763700000001 } from './src/migrations/authz.js';
 import { Broker1763700000005 } from './src/migrations/broker.js';
+import { Database1763700000000 } from './src/migrations/database.js';
 import { Fleet1763700000004 } from './src/migrations/fleet.js';
 import { Gateway1763700000006 } from './src/migrations/gateway.js';
 import { Policy1763700000002 } from './src/migrations/policy.js';
@@ -64,6 +65,7 @@ export const entities: (new () => object)[] = [
 
 /** In the order they run; one file per change, never edited once released. */
 export const migrations: (new () => MigrationInterface)[] = [
+  Database1763700000000,
   Authz1763700000001,
   Policy1763700000002,
   Fleet1763700000004,

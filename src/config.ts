@@ -22,4 +22,12 @@ export interface Config {
   /** EIP-155 id of the network whose wallets sign; the sandbox's is 31337. */
   readonly chainId: number;
   readonly requestInterval: { readonly submittedSeconds: number };
+  /** Names beside public_url's and loopback's that a request's Host may carry. */
+  readonly hostNames: readonly string[];
+  /** Addresses or CIDR blocks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. */
+  readonly trustedProxies: readonly string[];
+  /** PEM files; absent: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
+  /** Bearer token that opens /metrics (C6); absent: the sandbox's is open, a real broker has none. */
+  readonly metricsToken?: string;
 }

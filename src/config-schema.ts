@@ -1,0 +1,79 @@
+import { compileSchema } from './validate.js';
+
+/** The YAML file as the operator writes it. Every field may be absent. */
+export interface ConfigFile {
+  readonly public_url?: string;
+  readonly data_dir?: string;
+  readonly database_url?: string;
+  readonly policies?: string;
+  readonly catalog?: string;
+  readonly inventory?: string;
+  readonly log_level?: string;
+  readonly chain_id?: number;
+  readonly host_names?: readonly string[];
+  readonly trusted_proxies?: readonly string[];
+  readonly metrics?: { readonly token_file: string };
+  readonly listeners?: readonly ListenerFile[];
+  readonly sandbox?: { readonly slot_ms?: number };
+  readonly request_submitted_interval_seconds?: number;
+}
+
+export interface ListenerFile {
+  readonly address: string;
+  readonly tls?: { readonly cert: string; readonly key: string; readonly client_ca?: string };
+  readonly serves?: readonly string[];
+}
+
+const path = { type: 'string', minLength: 1 };
+const LISTENER_PARTS = ['console', 'broker', 'authz', 'rpc', 'keys', 'signer', 'admin'];
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+export const validateConfigFile = compileSchema<ConfigFile>({
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    public_url: { type: 'string', pattern: '^https?://[^/?#]+/?$' },
+    data_dir: path,
+    database_url: { type: 'string', pattern: '^postgres(ql)?://' },
+    policies: path,
+    catalog: path,
+    inventory: path,
+    log_level: { enum: LOG_LEVELS },
+    chain_id: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+    host_names: { type: 'array', items: { type: 'string', minLength: 1 }, maxItems: 64 },
+    trusted_proxies: { type: 'array', items: { type: 'string', minLength: 1 }, maxItems: 64 },
+    metrics: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['token_file'],
+      properties: { token_file: path },
+    },
+    listeners: {
+      type: 'array',
+      minItems: 1,
+      // This version opens one.
+      maxItems: 1,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['address'],
+        properties: {
+          address: { type: 'string', pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\[\\]]+):[0-9]{1,5}$' },
+          tls: {
+            type: 'object',
+            additionalProperties: false,
+            required: ['cert', 'key'],
+            properties: { cert: path, key: path, client_ca: path },
+          },
+          serves: { type: 'array', minItems: 1, uniqueItems: true, items: { enum: LISTENER_PARTS } },
+        },
+      },
+    },
+    sandbox: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { slot_ms: { type: 'integer', minimum: 50, maximum: 60_000 } },
+    },
+    request_submitted_interval_seconds: { type: 'integer', minimum: 1, maximum: 3600 },
+  },
+});
