@@ -1,6 +1,6 @@
 // Which files dist/ is made of, and whether it is made of them as they are now.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,9 +13,10 @@ export const MARKER = '.built-from';
 /** Every .ts file of the product, its tests and benchmarks, relative to the root, sorted. */
 export function sources() {
   const found = ['ormconfig.ts'];
-  for (const folder of FOLDERS) {
+  for (const folder of FOLDERS.filter((name) => existsSync(join(root, name)))) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile() && entry.name.endsWith('.ts')) found.push(relative(root, join(entry.parentPath, entry.name)));
+      if (entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts'))
+        found.push(relative(root, join(entry.parentPath, entry.name)));
     }
   }
   return found.sort();
