@@ -22,7 +22,10 @@ export type OsbCode =
 /** What the fleet's door refuses with; the message is written for the staker. */
 type FleetCode = 'StakeExceeded' | 'KeyNotControlled' | 'NoCapacity' | 'NoKeys' | 'UnknownImplementation';
 
-type Code = OsbCode | FleetCode;
+/** The guard could not ask; its facts carry UMA's Warning header (UMA Grant 3.2.2). */
+type GuardCode = 'AuthorizationServerUnreachable';
+
+type Code = OsbCode | FleetCode | GuardCode;
 
 export interface ErrorFacts {
   readonly [name: string]: unknown;
@@ -58,6 +61,7 @@ const STATUS = {
   UnknownImplementation: 400,
   Unauthorized: 401,
   Forbidden: 403,
+  AuthorizationServerUnreachable: 403,
   StakeExceeded: 403,
   KeyNotControlled: 403,
   NotFound: 404,

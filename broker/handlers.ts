@@ -86,13 +86,13 @@ export function createHandlers(deps: BrokerDeps) {
     ctx.set('ETag', etag);
     ctx.set('Cache-Control', 'no-cache');
     ctx.vary('Authorization');
+    if (matches(ctx.get('If-None-Match'), etag)) {
+      ctx.status = 304;
+      return;
+    }
     ctx.status = 200;
     ctx.type = 'application/json';
     ctx.body = body;
-    if (ctx.fresh) {
-      ctx.body = null;
-      ctx.status = 304;
-    }
   };
 
   const provision: Handler = async (ctx, params) => {
@@ -219,6 +219,12 @@ function planNamed(deps: BrokerDeps, body: JsonObject) {
   return typeof serviceId === 'string' && typeof planId === 'string'
     ? deps.catalog.known(serviceId, planId)
     : undefined;
+}
+
+/** RFC 9110, 13.1.2: weak comparison. A Cache-Control of the request does not matter to a platform that names the tag. */
+function matches(ifNoneMatch: string, etag: string): boolean {
+  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || tags.includes('*');
 }
 
 const acceptsIncomplete = (ctx: Context) => ctx.URL.searchParams.get('accepts_incomplete') === 'true';

@@ -1,8 +1,8 @@
 /** Parameters of provision, update and bind: checked against the schemas the catalog publishes, then read. */
 import type { ValidateFunction } from 'ajv';
 import Ajv04 from 'ajv-draft-04';
+import { isEncryptionPublicKey } from '../src/encrypt-to.js';
 import { problems, type Schema } from '../src/validate.js';
-import { isEncryptionKey } from './encryption.js';
 import { badRequest } from './errors.js';
 import type { Parameters } from './service-instance.js';
 
@@ -28,7 +28,7 @@ export function checkParameters(schema: Schema, parameters: Parameters): void {
   const { graffiti, encryption_public_key: key } = parameters;
   if (typeof graffiti === 'string' && Buffer.byteLength(graffiti, 'utf8') > GRAFFITI_BYTES)
     throw badRequest(`parameters.graffiti must be at most ${GRAFFITI_BYTES} bytes of UTF-8`);
-  if (typeof key === 'string' && !isEncryptionKey(key))
+  if (typeof key === 'string' && !isEncryptionPublicKey(key))
     throw badRequest('parameters.encryption_public_key must be a base64 x25519 key of full order');
 }
 

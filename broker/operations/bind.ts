@@ -12,7 +12,7 @@ import { ServiceBinding } from '../service-binding.js';
 import type { Parameters, ServiceInstance } from '../service-instance.js';
 import { rpcCredentials, validatorCredentials } from './credentials.js';
 import { openEndpoint } from './open-endpoint.js';
-import { exhume, findBinding, findInstance, insertRow, isDuplicate, lockInstance } from './rows.js';
+import { exhume, findBinding, findInstance, insertRow, lockId, lockInstance } from './rows.js';
 import { isOfFleet } from './wish.js';
 
 /** 256 bits: nobody guesses it, and its plain SHA-256 tells nothing. */
@@ -40,26 +40,23 @@ export function bind(deps: BrokerDeps, subject: Subject, request: BindRequest): 
   return deps.serially(request.instanceId, async () => {
     const seen = await findInstance(deps.dataSource.manager, request.instanceId);
     const endpoint = seen && isOfFleet(seen.kind) ? await deps.fleet.endpoint(seen.id) : undefined;
-    try {
-      return await deps.dataSource.transaction(async (manager) => {
-        const instance = await lockInstance(manager, request.instanceId);
-        if (!instance) throw new OsbError('NotFound', 'no such instance');
-        const existing = await findBinding(manager, instance.id, request.bindingId);
-        const predecessor = await predecessorOf(manager, instance, request.body, existing);
-        const wanted = wantedOf(instance, request.body, predecessor);
-        if (existing) return { outcome: 'exists', ...repeated(deps, subject, existing, wanted) };
-        const plan = requireBindable(deps, instance, wanted);
-        checkParameters(plan.schemas.bind ?? {}, wanted.parameters);
-        const key = encryptionKeyOf(subject, instance, wanted.parameters);
-        const { bindingId } = request;
-        const creation = { subject, instance, plan, wanted, key, endpoint, bindingId };
-        return { outcome: 'created', ...(await create(deps, manager, creation)) };
-      });
-    } catch (error) {
-      if (isDuplicate(error, 'service_binding_pk'))
+    return deps.dataSource.transaction(async (manager) => {
+      await lockId(manager, 'binding', request.bindingId);
+      const instance = await lockInstance(manager, request.instanceId);
+      if (!instance) throw new OsbError('NotFound', 'no such instance');
+      const existing = await manager.findOneBy(ServiceBinding, { id: request.bindingId });
+      if (existing && existing.instanceId !== instance.id)
         throw new OsbError('Conflict', 'a binding with this id exists on another instance');
-      throw error;
-    }
+      const predecessor = await predecessorOf(manager, instance, request.body, existing);
+      const wanted = wantedOf(instance, request.body, predecessor);
+      if (existing) return { outcome: 'exists', ...repeated(deps, subject, existing, wanted) };
+      const plan = requireBindable(deps, instance, wanted);
+      checkParameters(plan.schemas.bind ?? {}, wanted.parameters);
+      const key = encryptionKeyOf(subject, instance, wanted.parameters);
+      const { bindingId } = request;
+      const creation = { subject, instance, plan, wanted, key, endpoint, bindingId };
+      return { outcome: 'created', ...(await create(deps, manager, creation)) };
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { BrokerDeps } from '../deps.js';
+import { isRefusal } from '../errors.js';
 import type { Operation } from '../operation.js';
 import type { ServiceInstance } from '../service-instance.js';
 import type { Progress } from './advance.js';
@@ -41,8 +42,7 @@ async function consequences(
       break;
     case 'update':
       if (succeeded && operation.target) await applyUpdate(deps, manager, instance, operation.target);
-      else await revert(deps, manager, instance);
-      operation.instanceUsable = true;
+      else operation.instanceUsable = await reverted(deps, manager, instance, operation);
       break;
     case 'deprovision':
       if (succeeded) return removeInstance(deps, manager, instance);
@@ -54,10 +54,27 @@ async function consequences(
   await manager.save(operation);
 }
 
-/** A failed update changes nothing (requirement 6): the fleet is asked again for what the instance was. */
-async function revert(deps: BrokerDeps, manager: EntityManager, instance: ServiceInstance): Promise<void> {
+/**
+ * A failed update changes nothing (requirement 6): the fleet is asked again for what the instance was. False when the
+ * fleet refuses even that; the operation then says so.
+ */
+async function reverted(
+  deps: BrokerDeps,
+  manager: EntityManager,
+  instance: ServiceInstance,
+  operation: Operation,
+): Promise<boolean> {
   const plan = deps.catalog.known(instance.serviceId, instance.planId);
-  if (plan && isOfFleet(instance.kind)) await deps.fleet.change(wishOf(instance, plan, instance.parameters), manager);
   instance.state = 'ready';
   await manager.save(instance);
+  if (!plan || !isOfFleet(instance.kind)) return true;
+  try {
+    // A transaction inside a transaction is a savepoint: a refusal leaves nothing half done.
+    await manager.transaction((inner) => deps.fleet.change(wishOf(instance, plan, instance.parameters), inner));
+    return true;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    operation.description += `; what was before could not be restored: ${error.message}`;
+    return false;
+  }
 }

@@ -7,6 +7,7 @@ import { readParameters } from '../parameters.js';
 import type { Parameters } from '../service-instance.js';
 
 export interface Asked {
+  readonly instanceId: string;
   readonly resourceId: string;
   readonly scope: string;
   readonly parameters: Parameters;
@@ -26,17 +27,17 @@ export async function requirePermit(deps: BrokerDeps, subject: Subject, asked: A
     resourceId,
     scope,
     context: await contextOf(deps, subject, asked),
-    digest: requestDigest(subject.party, resourceId, scope, asked.parameters),
+    digest: requestDigest(subject.party, asked),
   });
   if (decision.outcome === 'deny') throw new OsbError('Forbidden', decision.reason);
   if (decision.outcome === 'owner_approval')
     throw new OsbError('Forbidden', `waits for the operator's approval: ${decision.reason}`);
 }
 
-/** What an approval is for: hex SHA-256 of party, resource, scope and parameters. */
-export function requestDigest(party: string, resourceId: string, scope: string, parameters: Parameters): string {
+/** What an approval is for: hex SHA-256 of party, resource, scope, instance and parameters; another instance is another request. */
+export function requestDigest(party: string, { resourceId, scope, instanceId, parameters }: Asked): string {
   return createHash('sha256')
-    .update(canonicalJson([party, resourceId, scope, parameters]))
+    .update(canonicalJson([party, resourceId, scope, instanceId, parameters]))
     .digest('hex');
 }
 

@@ -9,7 +9,7 @@ import type { ProvisionBody } from '../schema.js';
 import { type Parameters, ServiceInstance } from '../service-instance.js';
 import { requirePlanVersion } from './maintenance.js';
 import { requirePermit } from './permit.js';
-import { exhume, findInstance, insertOperation, insertRow, isDuplicate, runningOperation } from './rows.js';
+import { exhume, findInstance, insertOperation, insertRow, lockId, runningOperation } from './rows.js';
 import { requireOwnUpstream } from './upstream.js';
 import { isOfFleet, wishOf } from './wish.js';
 
@@ -42,6 +42,7 @@ export function provision(deps: BrokerDeps, subject: Subject, request: Provision
     requireAsync(plan, request.acceptsIncomplete, 'creating');
     refuseWithdrawalAddress(parameters);
     await requirePermit(deps, subject, {
+      instanceId,
       resourceId: deps.resources.plan(plan),
       scope: 'instance:create',
       parameters,
@@ -49,14 +50,11 @@ export function provision(deps: BrokerDeps, subject: Subject, request: Provision
       spaceGuid: body.space_guid,
       ...(isOfFleet(plan.kind) ? { addedKeys: readParameters(parameters).keys } : {}),
     });
-    try {
-      return await deps.dataSource.transaction((manager) => create(deps, manager, subject, request));
-    } catch (error) {
-      if (!isDuplicate(error, 'service_instance_pk')) throw error;
-      const winner = await findInstance(deps.dataSource.manager, instanceId);
-      if (!winner) throw busy('the instance is being deleted');
-      return repeated(deps, subject, request, winner);
-    }
+    return deps.dataSource.transaction(async (manager) => {
+      await lockId(manager, 'instance', instanceId);
+      const winner = await findInstance(manager, instanceId);
+      return winner ? repeated(deps, subject, request, winner) : create(deps, manager, subject, request);
+    });
   });
 }
 

@@ -1,5 +1,5 @@
 /** Reads and writes that several verbs share. */
-import { type EntityManager, type EntityTarget, type ObjectLiteral, QueryFailedError } from 'typeorm';
+import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import type { BrokerDeps } from '../deps.js';
 import { Operation, type OperationKind, type UpdateTarget } from '../operation.js';
 import { ServiceBinding } from '../service-binding.js';
@@ -7,6 +7,14 @@ import { ServiceInstance } from '../service-instance.js';
 import { Tombstone } from '../tombstone.js';
 
 export const findInstance = (manager: EntityManager, id: string) => manager.findOneBy(ServiceInstance, { id });
+
+/**
+ * Requests for one id take turns, on every replica, until the transaction ends: also before there is a row to lock, so
+ * that of parallel creations the later ones find the first one's row.
+ */
+export async function lockId(manager: EntityManager, kind: 'instance' | 'binding', id: string): Promise<void> {
+  await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`broker ${kind} ${id}`]);
+}
 
 /** The row stays as it is until the transaction ends: verbs on one instance take turns. */
 export const lockInstance = (manager: EntityManager, id: string) =>
@@ -47,7 +55,7 @@ export async function insertOperation(
   return saved.id;
 }
 
-/** An INSERT and nothing else: a row that is there already is an error, see `isDuplicate`. */
+/** An INSERT and nothing else: what is there already is an error, never overwritten. */
 export async function insertRow<T extends ObjectLiteral>(
   manager: EntityManager,
   entity: EntityTarget<T>,
@@ -94,12 +102,3 @@ async function bury(deps: BrokerDeps, manager: EntityManager, instanceId: string
 /** A deleted id is used again: what is polled now is the new one. */
 export const exhume = (manager: EntityManager, instanceId: string, bindingId = '') =>
   manager.delete(Tombstone, { instanceId, bindingId });
-
-/** Whether the insert met a row that another request had put there first. */
-export function isDuplicate(error: unknown, constraint: string): boolean {
-  return (
-    error instanceof QueryFailedError &&
-    'constraint' in error.driverError &&
-    error.driverError.constraint === constraint
-  );
-}

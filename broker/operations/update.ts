@@ -11,7 +11,6 @@ import { type Parameters, ServiceInstance } from '../service-instance.js';
 import { requirePlanVersion } from './maintenance.js';
 import { requirePermit } from './permit.js';
 import { instanceResource, requireAsync } from './provision.js';
-import { reopenEndpoints } from './reopen-endpoints.js';
 import { insertOperation, lockInstance, runningOperation } from './rows.js';
 import { requireOwnUpstream } from './upstream.js';
 import { isOfFleet, wishOf } from './wish.js';
@@ -103,10 +102,12 @@ async function requirePermits(
   const added = readParameters(parameters).keys - readParameters(instance.parameters).keys;
   const addedKeys = isOfFleet(plan.kind) && added > 0 ? { addedKeys: added } : {};
   const { resourceId } = instance;
-  await requirePermit(deps, subject, { resourceId, scope: 'update', parameters, ...addedKeys });
+  const instanceId = instance.id;
+  await requirePermit(deps, subject, { instanceId, resourceId, scope: 'update', parameters, ...addedKeys });
   if (target.planId === instance.planId) return;
   const planResourceId = deps.resources.plan(plan);
   await requirePermit(deps, subject, {
+    instanceId,
     resourceId: planResourceId,
     scope: 'instance:create',
     parameters,
@@ -142,7 +143,10 @@ async function begin(
   return { outcome: 'updated' };
 }
 
-/** The update is true now: attributes, endpoints, and what policies know of the instance. */
+/**
+ * The update is true now, for the instance and what policies know of it. Bindings are as they were made: an rpc
+ * endpoint takes new parameters when it is rotated.
+ */
 export async function applyUpdate(
   deps: BrokerDeps,
   manager: EntityManager,
@@ -156,5 +160,4 @@ export async function applyUpdate(
   }
   Object.assign(instance, target, { state: 'ready' });
   await manager.save(instance);
-  if (instance.kind === 'rpc') await reopenEndpoints(deps, manager, instance);
 }
