@@ -5,7 +5,10 @@ import { prepare } from './bootstrap.mjs';
 import { root } from './sources.mjs';
 
 await prepare();
-const mocha = spawn(process.execPath, [join(root, 'node_modules/mocha/bin/mocha.js'), ...process.argv.slice(2)], {
+const args = process.argv.slice(2);
+const named = args.some((arg, at) => arg.startsWith('dist/') && !args[at - 1]?.startsWith('--'));
+const files = named ? [] : ['dist/test/**/*.test.js'];
+const mocha = spawn(process.execPath, [join(root, 'node_modules/mocha/bin/mocha.js'), ...args, ...files], {
   cwd: root,
   stdio: 'inherit',
 });
