@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { compileSchema, problems, type Schema } from '../validate.js';
 import type { BeaconNode } from './beacon/beacon-node.js';
-import { NO_BEACON_FAULTS, type BeaconFaults } from './beacon/beacon-node.js';
+import { type BeaconFaults, NO_BEACON_FAULTS } from './beacon/beacon-node.js';
 import type { Chain } from './chain/chain.js';
 import { type ExecutionFaults, type ExecutionNode, NO_EXECUTION_FAULTS } from './execution/execution-node.js';
 import { type Answer, ok, Refusal, type Request, type Route } from './http.js';
@@ -53,7 +53,14 @@ export function controlRoutes(fleet: Fleet): Route[] {
 
 function refereeReport({ chain, referee }: Fleet) {
   const { justified, finalized } = checkpoints(chain);
-  return { epoch: chain.clock.epoch(), slot: chain.clock.slot(), ...referee.report(), justified, finalized, sandbox: true };
+  return {
+    epoch: chain.clock.epoch(),
+    slot: chain.clock.slot(),
+    ...referee.report(),
+    justified,
+    finalized,
+    sandbox: true,
+  };
 }
 
 function checkpoints(chain: Chain) {

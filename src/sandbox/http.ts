@@ -1,5 +1,11 @@
 /** The few lines of HTTP the sandbox's many small servers share: a route table, JSON in and out, loopback only. */
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 
 const BODY_LIMIT_BYTES = 10 * 1024 * 1024;
 

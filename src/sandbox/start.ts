@@ -57,7 +57,8 @@ const STOP_LIMIT_MS = 4_500;
  */
 export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> {
   const { dataDir, slotMs, chainId, logger } = settings;
-  if (chainId !== SANDBOX_CHAIN_ID) throw new DomainError('WrongChain', `the sandbox's chain id is ${SANDBOX_CHAIN_ID}`);
+  if (chainId !== SANDBOX_CHAIN_ID)
+    throw new DomainError('WrongChain', `the sandbox's chain id is ${SANDBOX_CHAIN_ID}`);
   const child = spawn(process.execPath, [fileURLToPath(new URL('./main.js', import.meta.url))], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: {

@@ -15,7 +15,8 @@ export function eventRoutes(view: NodeView): Route[] {
       (request) => {
         const topics = request.query.getAll('topics').flatMap((value) => value.split(','));
         const unknown = topics.find((topic) => !TOPICS.includes(topic));
-        if (topics.length === 0 || unknown !== undefined) throw new Refusal(400, `topics must be of ${TOPICS.join(', ')}`);
+        if (topics.length === 0 || unknown !== undefined)
+          throw new Refusal(400, `topics must be of ${TOPICS.join(', ')}`);
         return { status: 200, stream: (response) => follow(view, new Set(topics), response) };
       },
     ],

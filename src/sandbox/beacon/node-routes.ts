@@ -20,11 +20,18 @@ export function nodeRoutes(view: NodeView): Route[] {
     [
       'GET',
       '/eth/v1/node/identity',
-      () => ok({ data: { peer_id: `sandbox-${view.name}`, enr: '', p2p_addresses: [], discovery_addresses: [], metadata: {} } }),
+      () =>
+        ok({
+          data: { peer_id: `sandbox-${view.name}`, enr: '', p2p_addresses: [], discovery_addresses: [], metadata: {} },
+        }),
     ],
     ['GET', '/eth/v1/node/syncing', () => ok({ data: syncing(view) })],
     ['GET', '/eth/v1/node/health', () => ({ status: view.faults().syncing ? 206 : 200 })],
-    ['GET', '/eth/v1/node/peer_count', () => ok({ data: { disconnected: '0', connecting: '0', connected: '11', disconnecting: '0' } })],
+    [
+      'GET',
+      '/eth/v1/node/peer_count',
+      () => ok({ data: { disconnected: '0', connecting: '0', connected: '11', disconnecting: '0' } }),
+    ],
     [
       'GET',
       '/eth/v1/beacon/genesis',

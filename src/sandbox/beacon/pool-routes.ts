@@ -7,9 +7,19 @@ import { readBitlist } from './block-routes.js';
 const number = { type: 'string', pattern: '^\\d{1,15}$' };
 const root = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' };
 const signature = { type: 'string', pattern: '^0x[0-9a-fA-F]{192}$' };
-const object = (properties: Record<string, unknown>) => ({ type: 'object', required: Object.keys(properties), properties });
+const object = (properties: Record<string, unknown>) => ({
+  type: 'object',
+  required: Object.keys(properties),
+  properties,
+});
 const checkpoint = object({ epoch: number, root });
-const attestationData = object({ slot: number, index: number, beacon_block_root: root, source: checkpoint, target: checkpoint });
+const attestationData = object({
+  slot: number,
+  index: number,
+  beacon_block_root: root,
+  source: checkpoint,
+  target: checkpoint,
+});
 
 interface Vote {
   readonly data: AttestationData;

@@ -61,7 +61,8 @@ function stateOf(view: NodeView, request: Request): State {
     return stateAt(view, Number(id));
   }
   if (!/^0x[0-9a-f]{64}$/i.test(id)) throw new Refusal(400, `invalid state id: ${id.slice(0, 80)}`);
-  if (chain.head().header.state_root === id.toLowerCase()) return { root: id.toLowerCase(), epoch: chain.clock.epoch() };
+  if (chain.head().header.state_root === id.toLowerCase())
+    return { root: id.toLowerCase(), epoch: chain.clock.epoch() };
   throw new Refusal(404, 'state not found');
 }
 
@@ -72,7 +73,9 @@ function stateAt(view: NodeView, slot: number): State {
 function validators(view: NodeView, request: Request, ids: readonly string[], statuses: readonly string[]) {
   const { epoch } = stateOf(view, request);
   const found = chosen(view, ids).map((validator) => presentValidator(validator, epoch));
-  const wanted = found.filter(({ status }) => statuses.length === 0 || statuses.some((name) => status.startsWith(name)));
+  const wanted = found.filter(
+    ({ status }) => statuses.length === 0 || statuses.some((name) => status.startsWith(name)),
+  );
   return data(view, wanted);
 }
 
@@ -87,7 +90,10 @@ function balances(view: NodeView, request: Request, ids: readonly string[]) {
   stateOf(view, request);
   return data(
     view,
-    chosen(view, ids).map((validator) => ({ index: String(validator.index), balance: validator.balanceGwei.toString() })),
+    chosen(view, ids).map((validator) => ({
+      index: String(validator.index),
+      balance: validator.balanceGwei.toString(),
+    })),
   );
 }
 

@@ -128,6 +128,7 @@ function produceBlock(view: NodeView, request: Request) {
 }
 
 function hexOf(text: string | null, bytes: number): string {
-  if (!text || !new RegExp(`^0x[0-9a-f]{${bytes * 2}}$`, 'i').test(text)) throw new Refusal(400, `expected ${bytes} bytes of 0x hex`);
+  if (!text || !new RegExp(`^0x[0-9a-f]{${bytes * 2}}$`, 'i').test(text))
+    throw new Refusal(400, `expected ${bytes} bytes of 0x hex`);
   return text.toLowerCase();
 }

@@ -225,7 +225,8 @@ export class Chain {
       const voted = Number(group.data.slot);
       if (voted >= slot) continue;
       this.pending.delete(key);
-      if (voted >= slot - SLOTS_PER_EPOCH) taken.push({ data: group.data, indices: [...group.indices].sort((a, b) => a - b) });
+      if (voted >= slot - SLOTS_PER_EPOCH)
+        taken.push({ data: group.data, indices: [...group.indices].sort((a, b) => a - b) });
     }
     return taken;
   }
@@ -278,6 +279,7 @@ export class Chain {
   /** Only what came in time counts as a vote; a signature's arrival decides. */
   private countAgain(seen: SeenSignature): void {
     const validator = this.validators.byPublicKey(seen.public_key);
-    if (validator && seen.target !== undefined && seen.target === epochOf(seen.slot)) this.vote(seen.target, validator.index);
+    if (validator && seen.target !== undefined && seen.target === epochOf(seen.slot))
+      this.vote(seen.target, validator.index);
   }
 }

@@ -1,5 +1,12 @@
 /** Signing roots by SSZ, as the consensus specification (phase0, "Signing") and the builder specification define them. */
-import { ByteVectorType, ContainerType, fromHexString, toHexString, UintBigintType, UintNumberType } from '@chainsafe/ssz';
+import {
+  ByteVectorType,
+  ContainerType,
+  fromHexString,
+  toHexString,
+  UintBigintType,
+  UintNumberType,
+} from '@chainsafe/ssz';
 import { DOMAIN, FORK_VERSIONS, ZERO_ROOT } from './spec.js';
 
 const Root = new ByteVectorType(32);
@@ -128,10 +135,7 @@ export function blockBodyRoot(body: BlockBody): string {
 }
 
 export function randaoSigningRoot(epoch: number, genesisValidatorsRoot: string): Uint8Array {
-  return signingRoot(
-    Uint64.hashTreeRoot(epoch),
-    domain(DOMAIN.randao, FORK_VERSIONS.electra, genesisValidatorsRoot),
-  );
+  return signingRoot(Uint64.hashTreeRoot(epoch), domain(DOMAIN.randao, FORK_VERSIONS.electra, genesisValidatorsRoot));
 }
 
 /** Builder registrations are signed over the genesis fork version and a zero genesis validators root. */

@@ -113,7 +113,9 @@ export function presentValidator(validator: Validator, epoch: number) {
       effective_balance: effective.toString(),
       slashed: false,
       activation_eligibility_epoch: String(validator.eligibilityEpoch),
-      activation_epoch: Number.isFinite(validator.activationEpoch) ? String(validator.activationEpoch) : FAR_FUTURE_EPOCH,
+      activation_epoch: Number.isFinite(validator.activationEpoch)
+        ? String(validator.activationEpoch)
+        : FAR_FUTURE_EPOCH,
       exit_epoch: FAR_FUTURE_EPOCH,
       withdrawable_epoch: FAR_FUTURE_EPOCH,
     },

@@ -136,7 +136,8 @@ async function ask(body: Buffer, anvilUri: string, dispatcher: Agent): Promise<s
 function ownAnswer(call: Call, implementation: string): unknown {
   const method = typeof call?.method === 'string' ? call.method : '';
   const id = call?.id ?? null;
-  if (method === 'web3_clientVersion') return { jsonrpc: '2.0', id, result: VERSIONS[implementation] ?? implementation };
+  if (method === 'web3_clientVersion')
+    return { jsonrpc: '2.0', id, result: VERSIONS[implementation] ?? implementation };
   if (!NOT_OFFERED.test(method)) return undefined;
   const message = `the method ${method.slice(0, 100)} does not exist/is not available`;
   return { jsonrpc: '2.0', id, error: { code: -32601, message } };

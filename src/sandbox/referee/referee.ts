@@ -100,7 +100,10 @@ export class Referee {
     attest(1, 4, '03');
     for (const mark of ['04', '05']) copy.see(exampleSignature({ public_key, kind: 'block', slot: 30, mark }));
     const kinds = new Set(copy.pairs.map((pair) => pair.kind));
-    return { saw: ['double_vote', 'surround', 'double_block'].every((kind) => kinds.has(kind as Offence)), slashable: copy.pairs };
+    return {
+      saw: ['double_vote', 'surround', 'double_block'].every((kind) => kinds.has(kind as Offence)),
+      slashable: copy.pairs,
+    };
   }
 
   close(): void {
@@ -113,8 +116,7 @@ export class Referee {
 
   private known(signature: SeenSignature): boolean {
     return (this.byKey.get(signature.public_key)?.[signature.kind] ?? []).some(
-      (seen) =>
-        seen.signing_root === signature.signing_root && seen.validator_client === signature.validator_client,
+      (seen) => seen.signing_root === signature.signing_root && seen.validator_client === signature.validator_client,
     );
   }
 

@@ -1,4 +1,4 @@
-import { sign } from '../bls.js';
+import { hex, sign } from '../bls.js';
 import {
   type AttestationData,
   attestationSigningRoot,
@@ -9,7 +9,6 @@ import {
   randaoSigningRoot,
 } from '../chain/signing.js';
 import { epochOf } from '../chain/spec.js';
-import { hex } from '../bls.js';
 import type { BeaconApi } from './beacon-api.js';
 import type { HeldKey, KeyStore } from './key-store.js';
 import type { AttestationRecord, BlockRecord, ProtectionStore } from './protection-store.js';
@@ -77,16 +76,14 @@ export class Duties {
     const root = attestationSigningRoot(data, this.genesisValidatorsRoot);
     const wanted = duties
       .filter((duty) => this.keys.get(duty.pubkey))
-      .map(
-        (duty): AttestationRecord & { index: string } => ({
-          kind: 'attestation',
-          publicKey: duty.pubkey,
-          source: Number(data.source.epoch),
-          target: Number(data.target.epoch),
-          root: hex(root),
-          index: duty.validator_index,
-        }),
-      );
+      .map((duty): AttestationRecord & { index: string } => ({
+        kind: 'attestation',
+        publicKey: duty.pubkey,
+        source: Number(data.source.epoch),
+        target: Number(data.target.epoch),
+        root: hex(root),
+        index: duty.validator_index,
+      }));
     const votes = this.protection.allow(wanted).flatMap(({ publicKey, index }) => {
       const key = this.keys.get(publicKey);
       if (!key) return [];

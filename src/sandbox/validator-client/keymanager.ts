@@ -142,7 +142,8 @@ function readInterchange(text: string): Interchange {
   } catch {
     throw new Refusal(400, 'slashing_protection is not JSON');
   }
-  if (!isInterchange(value)) throw new Refusal(400, problems(isInterchange.errors, 'slashing_protection')[0] ?? 'malformed');
+  if (!isInterchange(value))
+    throw new Refusal(400, problems(isInterchange.errors, 'slashing_protection')[0] ?? 'malformed');
   return value;
 }
 

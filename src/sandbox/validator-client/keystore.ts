@@ -21,7 +21,10 @@ interface Keystore {
   readonly crypto: {
     readonly kdf:
       | { readonly function: 'pbkdf2'; readonly params: { dklen: number; c: number; salt: string } }
-      | { readonly function: 'scrypt'; readonly params: { dklen: number; n: number; r: number; p: number; salt: string } };
+      | {
+          readonly function: 'scrypt';
+          readonly params: { dklen: number; n: number; r: number; p: number; salt: string };
+        };
     readonly checksum: { readonly message: string };
     readonly cipher: { readonly params: { readonly iv: string }; readonly message: string };
   };
@@ -53,7 +56,12 @@ const isKeystore = compileSchema<Keystore>({
                 params: {
                   type: 'object',
                   required: ['dklen', 'c', 'prf', 'salt'],
-                  properties: { dklen, c: { type: 'integer', minimum: 1, maximum: 10_000_000 }, prf: { const: 'hmac-sha256' }, salt: hex },
+                  properties: {
+                    dklen,
+                    c: { type: 'integer', minimum: 1, maximum: 10_000_000 },
+                    prf: { const: 'hmac-sha256' },
+                    salt: hex,
+                  },
                 },
               },
             },
@@ -118,7 +126,8 @@ export async function openKeystore(json: string, password: string): Promise<Open
   const secret = SecretKey.fromBytes(Buffer.concat([decipher.update(message), decipher.final()]));
   const publicKey = publicKeyHex(secret);
   const named = keystore.pubkey?.toLowerCase().replace(/^0x/, '');
-  if (named !== undefined && `0x${named}` !== publicKey) throw new Error('the keystore holds another key than it names');
+  if (named !== undefined && `0x${named}` !== publicKey)
+    throw new Error('the keystore holds another key than it names');
   return { publicKey, secret, derivationPath: keystore.path ?? '' };
 }
 

@@ -89,7 +89,8 @@ export class ProtectionStore {
 
   /** Merges other history in: marks only ever rise. Throws `WrongGenesis` before changing anything. */
   import(interchange: Interchange): void {
-    if (interchange.metadata.genesis_validators_root.toLowerCase() !== this.genesisValidatorsRoot) throw new WrongGenesis();
+    if (interchange.metadata.genesis_validators_root.toLowerCase() !== this.genesisValidatorsRoot)
+      throw new WrongGenesis();
     const records = interchange.data.flatMap(recordsOf);
     for (const record of records) this.raise(record);
     this.write(this.snapshot([...new Set(records.map((record) => record.publicKey))]));
@@ -116,7 +117,9 @@ export class ProtectionStore {
     if (!mark) return record.kind === 'block' || record.source <= record.target ? 'fresh' : 'refused';
     if (record.kind === 'block') {
       if (record.slot > mark.slot) return 'fresh';
-      return record.slot === mark.slot && record.root !== undefined && record.root === mark.blockRoot ? 'repeat' : 'refused';
+      return record.slot === mark.slot && record.root !== undefined && record.root === mark.blockRoot
+        ? 'repeat'
+        : 'refused';
     }
     if (record.source > record.target || record.source < mark.source) return 'refused';
     if (record.target > mark.target) return 'fresh';
@@ -164,7 +167,13 @@ export class ProtectionStore {
       const lines: Line[] = [];
       if (mark.target >= 0) {
         const root = mark.attestationRoot;
-        lines.push({ kind: 'attestation', publicKey, source: mark.source, target: mark.target, ...(root ? { root } : {}) });
+        lines.push({
+          kind: 'attestation',
+          publicKey,
+          source: mark.source,
+          target: mark.target,
+          ...(root ? { root } : {}),
+        });
       }
       if (mark.slot >= 0) {
         lines.push({ kind: 'block', publicKey, slot: mark.slot, ...(mark.blockRoot ? { root: mark.blockRoot } : {}) });

@@ -10,7 +10,12 @@ export interface Quirks {
   readonly wrongGenesis: 400 | 500;
 }
 
-const STANDARD: Quirks = { secondDelete: 'not_active', unseenDelete: 'not_found', lengthMismatch: 400, wrongGenesis: 400 };
+const STANDARD: Quirks = {
+  secondDelete: 'not_active',
+  unseenDelete: 'not_found',
+  lengthMismatch: 400,
+  wrongGenesis: 400,
+};
 
 const BY_IMPLEMENTATION: Readonly<Record<string, Partial<Quirks>>> = {
   nimbus: { secondDelete: 'not_found' },

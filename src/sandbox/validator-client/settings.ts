@@ -41,7 +41,9 @@ export function settingRoutes(keys: KeyStore): Route[] {
         path,
         (request) => {
           const key = heldKey(keys, request);
-          return ok({ data: { pubkey: key.publicKey, [setting.field]: key.settings[setting.key] ?? setting.fallback } });
+          return ok({
+            data: { pubkey: key.publicKey, [setting.field]: key.settings[setting.key] ?? setting.fallback },
+          });
         },
       ],
       [

@@ -39,7 +39,10 @@ export class ValidatorClientHandle {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: this.settings });
     this.worker = worker;
     const started = await new Promise<Started>((resolve, reject) => {
-      const late = setTimeout(() => reject(new DomainError('NotStarted', 'validator client is late')), READY_TIMEOUT_MS);
+      const late = setTimeout(
+        () => reject(new DomainError('NotStarted', 'validator client is late')),
+        READY_TIMEOUT_MS,
+      );
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'ready') {
           clearTimeout(late);

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { ok, type Route, serve } from '../http.js';
 import { BeaconApi } from './beacon-api.js';
 import { Duties } from './duties.js';
-import { type Faults, FaultSet } from './faults.js';
+import { FaultSet, type Faults } from './faults.js';
 import { KeyStore } from './key-store.js';
 import { authorizer, keymanagerRoutes } from './keymanager.js';
 import { ProtectionStore } from './protection-store.js';
