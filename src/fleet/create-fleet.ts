@@ -20,6 +20,7 @@ import { dispatchPlan } from './plans/dispatch-plan.js';
 import { draftPlan, storePlan } from './plans/propose-plan.js';
 import { RebalancingPlan } from './plans/rebalancing-plan.js';
 import { createProvisioning } from './provisioning/provisioning.js';
+import { startHindrance } from './provisioning/start-waiting.js';
 import { loadTargets } from './targets/load-targets.js';
 import type { DiversityPolicy } from './targets/targets.js';
 
@@ -63,7 +64,16 @@ export function createFleet(options: FleetOptions): Fleet {
   const inventory = options.inventory.source;
   const targets = watchTargets(options);
   const diversity = () => targets.current();
-  const halted: Moves = { ...bound(moves), paused: async () => sealedPause(seal, clock) ?? moves.paused() };
+  let hindrance: string | undefined;
+  const know = async () => {
+    hindrance = await startHindrance(plans);
+  };
+  const halted: Moves = {
+    ...bound(moves),
+    paused: async () => sealedPause(seal, clock) ?? moves.paused(),
+    pause: (reason) => moves.pause(reason).then(know),
+    resume: () => moves.resume().then(know),
+  };
   const view = new CachedView({ dataSource, moves, inventory }, clock);
   const solver = new HighsSolver();
   const plans = { dataSource, moves: halted, inventory, diversity, solver, clock, logger };
@@ -78,6 +88,7 @@ export function createFleet(options: FleetOptions): Fleet {
   tick.unref();
   const refresh = async () => {
     for (const row of await dataSource.getRepository(NodeState).find()) states.set(`${row.kind} ${row.name}`, row);
+    await know();
     await view.current();
   };
 
@@ -88,7 +99,12 @@ export function createFleet(options: FleetOptions): Fleet {
       : (shares[layer].find(({ name }) => name === implementation)?.share ?? 0);
   };
   const provisioning: FleetProvisioning = {
-    ...createProvisioning({ ...plans, stake: options.stake, inFlight: options.provisioningInFlight }),
+    ...createProvisioning({
+      ...plans,
+      stake: options.stake,
+      inFlight: options.provisioningInFlight,
+      hindrance: () => hindrance,
+    }),
     consensusShare: (implementation) => share('consensus', implementation),
     executionNodes: () => {
       const rank = { up: 0, unknown: 1, syncing: 2, down: 3 };

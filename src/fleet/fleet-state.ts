@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Pair } from './index.js';
 import type { InventorySource } from './inventory.js';
 import { DEFAULT_STAKE_GWEI } from './look/validator-stake.js';
-import type { Moves } from './moves/index.js';
+import type { Moves, Placement } from './moves/index.js';
 
 /** A key's live allocation to a service instance. */
 export interface AllocatedTo extends Pair {
@@ -29,14 +29,35 @@ export interface StateDeps {
   readonly inventory: InventorySource;
 }
 
-/** Every key that is at a validator client of the inventory or on its way to one, by public key. */
-export async function fleetKeys(
-  deps: StateDeps,
-  manager: EntityManager = deps.dataSource.manager,
-): Promise<FleetKey[]> {
+/**
+ * Every key that is at a validator client of the inventory or on its way to one, by public key. With a `manager` all is read
+ * through its one connection: a transaction that waits for another of the pool could wait for ever.
+ */
+export async function fleetKeys(deps: StateDeps, manager?: EntityManager): Promise<FleetKey[]> {
   const placements = await deps.moves.placements(manager);
-  const unfinished = await deps.moves.list({ unfinished: true });
-  const destination = new Map(unfinished.map((move) => [move.publicKey, move.to]));
+  const moving = placements.flatMap(({ moveId }) => moveId ?? []);
+  const destination = manager
+    ? await ownDestinations(moving, manager)
+    : new Map((await deps.moves.list({ unfinished: true })).map((move) => [move.id, move.to]));
+  return describeKeys(deps, placements, destination, manager ?? deps.dataSource.manager);
+}
+
+/** Where the moves lead that plans and wishes started; of others only the present holder is known. */
+async function ownDestinations(moveIds: readonly string[], manager: EntityManager): Promise<Map<string, string>> {
+  const rows: { move_id: string; to_client: string }[] = await manager.query(
+    `SELECT move_id, to_client FROM planned_move WHERE move_id = ANY($1)
+     UNION SELECT move_id, to_client FROM instance_allocation WHERE move_id = ANY($1) AND to_client IS NOT NULL`,
+    [moveIds],
+  );
+  return new Map(rows.map((row) => [row.move_id, row.to_client]));
+}
+
+async function describeKeys(
+  deps: StateDeps,
+  placements: readonly Placement[],
+  destination: ReadonlyMap<string, string>,
+  manager: EntityManager,
+): Promise<FleetKey[]> {
   const stakes: { public_key: string; effective_balance_gwei: string }[] = await manager.query(
     'SELECT public_key, effective_balance_gwei FROM validator_stake',
   );
@@ -44,7 +65,7 @@ export async function fleetKeys(
   const allocated = await liveAllocations(manager);
   const clients = new Set(deps.inventory().validatorClients.map((client) => client.name));
   const keys = placements.flatMap((placement): FleetKey[] => {
-    const validatorClient = destination.get(placement.publicKey) ?? placement.holder;
+    const validatorClient = destination.get(placement.moveId ?? '') ?? placement.holder;
     if (validatorClient === undefined || !clients.has(validatorClient)) return [];
     const allocation = allocated.get(placement.publicKey);
     return [
@@ -53,7 +74,7 @@ export async function fleetKeys(
         validatorClient,
         sinceMs: placement.since.getTime(),
         stakeGwei: stakeOf.get(placement.publicKey) ?? DEFAULT_STAKE_GWEI,
-        moving: placement.moveId !== undefined || destination.has(placement.publicKey),
+        moving: placement.moveId !== undefined,
         ...(allocation && { allocation }),
       },
     ];

@@ -110,6 +110,7 @@ const UP = [
     consensus text NOT NULL,
     execution text NOT NULL,
     move_id text,
+    to_client text,
     attempts integer NOT NULL DEFAULT 0,
     allocated_at timestamptz NOT NULL,
     released_at timestamptz,

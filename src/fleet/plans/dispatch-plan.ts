@@ -24,6 +24,7 @@ export async function dispatchPlan(deps: DispatchDeps): Promise<void> {
     .find({ where: [{ state: 'approved' }, { state: 'running' }], take: 1 });
   if (!found) return;
   const halted = await haltReason(deps);
+  const moves = new Map((await deps.moves.list({ planId: found.id })).map((move) => [move.id, move]));
   await deps.dataSource.transaction(async (manager) => {
     await manager.query(`SELECT pg_advisory_xact_lock(hashtext('fleet: plan in force'))`);
     const plan = await manager.getRepository(RebalancingPlan).findOneBy({ id: found.id });
@@ -31,7 +32,6 @@ export async function dispatchPlan(deps: DispatchDeps): Promise<void> {
     const rows = await manager
       .getRepository(PlannedMove)
       .find({ where: { planId: plan.id }, order: { position: 'ASC' } });
-    const moves = new Map((await deps.moves.list({ planId: plan.id })).map((move) => [move.id, move]));
     await recordOutcomes(manager, rows, moves);
     if (halted === undefined) await startNext(deps, manager, plan, rows, moves);
     await settle(deps, manager, plan, rows);

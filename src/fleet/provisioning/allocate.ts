@@ -16,6 +16,8 @@ export interface ProvisioningDeps extends StateDeps {
   readonly stake: StakeSource;
   /** Unfinished moves of all instances together. */
   readonly inFlight: number;
+  /** Why no move may start, as last known: asking for it inside a transaction would take a second connection. */
+  readonly hindrance: () => string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -22,7 +22,7 @@ export function createProvisioning(deps: ProvisioningDeps): InstanceProvisioning
         .getRepository(WishRow)
         .save({ ...settingsOf(wish), createdAt: new Date(deps.clock.nowMs()) });
       await allocate(deps, row, wish, [], manager);
-      await startWaiting(deps, manager);
+      if (deps.hindrance() === undefined) await startWaiting(deps, manager);
     },
 
     async change(wish, manager) {
@@ -34,7 +34,7 @@ export function createProvisioning(deps: ProvisioningDeps): InstanceProvisioning
       await release(row, deps, manager);
       await manager.getRepository(WishRow).update({ id: row.id }, { ...settingsOf(wish), honouredAt: null });
       await allocate(deps, row, wish, kept, manager);
-      await startWaiting(deps, manager);
+      if (deps.hindrance() === undefined) await startWaiting(deps, manager);
     },
 
     progress: (instanceId) => wishProgress(deps, instanceId),

@@ -12,12 +12,15 @@ export const MOST_ATTEMPTS = 5;
 const RETRY_MS = 5000;
 
 /**
- * Starts the moves of allocated keys that are not yet where their wish wants them, oldest first, within the in-flight cap.
- * Nothing starts while moves are paused or in a freeze window.
+ * Starts the moves of allocated keys that are not yet where their wish wants them, oldest first, within the in-flight cap. `again`:
+ * moves that ended without bringing their key home and may be repeated now. All through the caller's one connection.
  */
-export async function startWaiting(deps: ProvisioningDeps, manager: EntityManager): Promise<void> {
+export async function startWaiting(
+  deps: ProvisioningDeps,
+  manager: EntityManager,
+  again: ReadonlySet<string> = new Set(),
+): Promise<void> {
   await lockAllocations(manager);
-  if (await startHindrance(deps)) return;
   const live = await manager.getRepository(InstanceAllocation).find({
     where: { releasedAt: IsNull() },
     order: { allocatedAt: 'ASC', publicKey: 'ASC' },
@@ -27,12 +30,12 @@ export async function startWaiting(deps: ProvisioningDeps, manager: EntityManage
   );
   const keys = new Map((await fleetKeys(deps, manager)).map((key) => [key.publicKey, key]));
   const usable = await usableClients(deps, manager);
-  let underway = (await deps.moves.list({ unfinished: true })).filter((move) => move.instanceId !== undefined).length;
+  let underway = await unfinished(deps, manager);
   for (const allocation of live) {
     const wish = wishes.get(allocation.wishId);
     const key = keys.get(allocation.publicKey);
     if (underway >= deps.inFlight) return;
-    if (!wish || !key || key.moving || !(await mayTry(deps, allocation))) continue;
+    if (!wish || !key || key.moving || !mayTry(allocation, again)) continue;
     const region = wish.region ?? undefined;
     const homes = clientsFor(allocation, region, deps.inventory());
     if (homes.some(({ name }) => name === key.validatorClient)) continue;
@@ -45,8 +48,22 @@ export async function startWaiting(deps: ProvisioningDeps, manager: EntityManage
   }
 }
 
+/** Unfinished moves of all wishes, ended ones included. */
+async function unfinished({ moves }: ProvisioningDeps, manager: EntityManager): Promise<number> {
+  const moveIds = (await moves.placements(manager)).flatMap(({ moveId }) => moveId ?? []);
+  const [row]: { count: number }[] = await manager.query(
+    'SELECT count(DISTINCT move_id)::int AS count FROM instance_allocation WHERE move_id = ANY($1)',
+    [moveIds],
+  );
+  return row?.count ?? 0;
+}
+
 /** Why no move of a wish may start now, in words for the staker. */
-export async function startHindrance({ moves, diversity, clock }: ProvisioningDeps): Promise<string | undefined> {
+export async function startHindrance({
+  moves,
+  diversity,
+  clock,
+}: Pick<ProvisioningDeps, 'moves' | 'diversity' | 'clock'>): Promise<string | undefined> {
   const paused = await moves.paused();
   if (paused) return `moves are paused: ${paused.reason}`;
   const nowMs = clock.nowMs();
@@ -56,11 +73,13 @@ export async function startHindrance({ moves, diversity, clock }: ProvisioningDe
   return window && `freeze window: ${window.reason}`;
 }
 
-async function mayTry({ moves, clock }: ProvisioningDeps, allocation: InstanceAllocation): Promise<boolean> {
-  if (allocation.moveId === null) return true;
-  if (allocation.attempts >= MOST_ATTEMPTS) return false;
-  const last: MoveView | undefined = await moves.get(allocation.moveId);
-  return last?.state !== 'aborted' || clock.nowMs() - last.updatedAt.getTime() >= RETRY_MS * allocation.attempts;
+function mayTry({ moveId, attempts }: InstanceAllocation, again: ReadonlySet<string>): boolean {
+  return moveId === null || (attempts < MOST_ATTEMPTS && again.has(moveId));
+}
+
+/** An aborted move waits before it is repeated; a placed one whose key was moved away again does not. */
+export function mayRepeat(move: MoveView | undefined, attempts: number, nowMs: number): boolean {
+  return move?.state !== 'aborted' || nowMs - move.updatedAt.getTime() >= RETRY_MS * attempts;
 }
 
 async function startOne(
@@ -79,7 +98,7 @@ async function startOne(
     );
     await manager
       .getRepository(InstanceAllocation)
-      .update({ id: allocation.id }, { moveId, attempts: allocation.attempts + 1 });
+      .update({ id: allocation.id }, { moveId, to, attempts: allocation.attempts + 1 });
     return true;
   } catch (thrown) {
     if (!(thrown instanceof DomainError)) throw thrown;

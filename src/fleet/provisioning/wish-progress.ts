@@ -8,7 +8,7 @@ import type { MoveView, Placement } from '../moves/index.js';
 import type { ProvisioningDeps } from './allocate.js';
 import { applySettings } from './apply-settings.js';
 import { liveValidators } from './liveness.js';
-import { MOST_ATTEMPTS, startHindrance, startWaiting } from './start-waiting.js';
+import { MOST_ATTEMPTS, mayRepeat, startHindrance, startWaiting } from './start-waiting.js';
 import { InstanceAllocation, WishRow } from './wish-row.js';
 
 /** A key of the wish: `live`, or what it still waits for. */
@@ -24,8 +24,11 @@ export async function wishProgress(deps: ProvisioningDeps, instanceId: string): 
   if (!wish)
     return { state: 'failed', description: 'refused: the instance has no wish', status: 'refused', publicKeys: [] };
   let keys = await keysOf(deps, wish);
-  if (keys.some(({ progress }) => progress.kind === 'waiting')) {
-    await deps.dataSource.transaction((manager) => startWaiting(deps, manager));
+  const waits = keys.some(({ progress }) => progress.kind === 'waiting');
+  const hindrance = waits ? await startHindrance(deps) : undefined;
+  if (waits && hindrance === undefined) {
+    const again = new Set(keys.flatMap(({ again }) => again ?? []));
+    await deps.dataSource.transaction((manager) => startWaiting(deps, manager, again));
     keys = await keysOf(deps, wish);
   }
   const publicKeys = keys.map(({ allocation }) => allocation.publicKey);
@@ -35,7 +38,6 @@ export async function wishProgress(deps: ProvisioningDeps, instanceId: string): 
   if (refused?.kind === 'refused')
     return { state: 'failed', description: `refused: ${refused.text}`, status: 'refused', publicKeys };
   if (live === keys.length && keys.length > 0) return honour(deps, wish, keys, { summary, publicKeys });
-  const hindrance = keys.some(({ progress }) => progress.kind === 'waiting') ? await startHindrance(deps) : undefined;
   const texts = new Set(keys.flatMap(({ progress }) => ('text' in progress ? [progress.text] : [])));
   return {
     state: 'in progress',
@@ -48,6 +50,8 @@ export async function wishProgress(deps: ProvisioningDeps, instanceId: string): 
 interface KeyOfWish {
   readonly allocation: InstanceAllocation;
   readonly client?: ValidatorClient;
+  /** Its last move, when that may be repeated now. */
+  readonly again?: string;
   readonly progress: KeyProgress;
 }
 
@@ -62,8 +66,16 @@ async function keysOf(deps: ProvisioningDeps, wish: WishRow): Promise<KeyOfWish[
     allocations.map(async (allocation) => {
       const placement = placements.get(allocation.publicKey);
       const client = clients.get(placement?.holder ?? '');
-      const progress = await keyProgress(deps, allocation, placement, unfinished.get(allocation.publicKey), client);
-      return { allocation, ...(client && { client }), progress };
+      const { moveId, attempts } = allocation;
+      const last = moveId === null ? undefined : await deps.moves.get(moveId);
+      const progress = await keyProgress(deps, allocation, {
+        placement,
+        last,
+        open: unfinished.get(allocation.publicKey),
+        client,
+      });
+      const repeat = moveId !== null && mayRepeat(last, attempts, deps.clock.nowMs());
+      return { allocation, ...(client && { client }), ...(repeat && { again: moveId }), progress };
     }),
   );
 }
@@ -71,14 +83,17 @@ async function keysOf(deps: ProvisioningDeps, wish: WishRow): Promise<KeyOfWish[
 async function keyProgress(
   deps: ProvisioningDeps,
   allocation: InstanceAllocation,
-  placement: Placement | undefined,
-  move: MoveView | undefined,
-  client: ValidatorClient | undefined,
+  known: {
+    readonly placement: Placement | undefined;
+    readonly last: MoveView | undefined;
+    readonly open: MoveView | undefined;
+    readonly client: ValidatorClient | undefined;
+  },
 ): Promise<KeyProgress> {
+  const { placement, last, open: move, client } = known;
   if (move?.state === 'hold')
     return { kind: 'moving', text: `a move is held for the operator (${move.holdReason ?? 'no reason given'})` };
   if (move) return { kind: 'moving', text: `a key moves from ${move.from} to ${move.to} (${move.state})` };
-  const last = allocation.moveId === null ? undefined : await deps.moves.get(allocation.moveId);
   if (!placement || !client || !servesPair(client, allocation, deps.inventory())) {
     if (last?.state === 'aborted' && allocation.attempts >= MOST_ATTEMPTS) {
       return {

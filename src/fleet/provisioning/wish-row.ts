@@ -103,6 +103,10 @@ export class InstanceAllocation {
   @Column({ name: 'move_id', type: 'text', nullable: true })
   moveId!: string | null;
 
+  /** Where that move leads. */
+  @Column({ name: 'to_client', type: 'text', nullable: true })
+  to!: string | null;
+
   /** Moves started for it so far. */
   @Column({ name: 'attempts', type: 'integer', default: 0 })
   attempts!: number;
