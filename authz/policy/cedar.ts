@@ -5,6 +5,7 @@ export {
   type DetailedError,
   type EntityJson,
   type Expr,
+  isAuthorized,
   isAuthorizedPartial,
   type PolicyJson,
   policyToJson,

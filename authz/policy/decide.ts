@@ -32,6 +32,11 @@ export class Decider {
     }
   }
 
+  /** The policies whose scope matches the question, in the order of files and lines. */
+  candidates(question: Question): readonly Policy[] {
+    return this.#slices.of(question.slice).map((index) => this.set.policies[index] as Policy);
+  }
+
   #assess(request: AssessRequest, question: Question): Assessment {
     const slice = this.#slices.of(question.slice);
     const answer = statefulIsAuthorized({

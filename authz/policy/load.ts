@@ -38,11 +38,11 @@ interface Parsed {
 
 /**
  * Parses the files and checks every policy against the schema. Throws `PolicyFault` with all faults at once.
- * About 0.4 ms a policy: off the request path.
+ * About half a second for a thousand policies: off the request path.
  */
 export function loadPolicySet(files: PolicyFiles): PolicySet {
   const set = parsePolicySet(files);
-  const faults = set.parsed.flatMap((parsed) => schemaFaults(parsed, set.schema));
+  const faults = schemaFaults(set.parsed, set.schema);
   if (faults.length > 0) throw new PolicyFault(faults);
   return set;
 }
@@ -118,13 +118,28 @@ function policyOf(file: PolicyFile, line: number, ast: PolicyJson): Policy {
   };
 }
 
-function schemaFaults({ policy, template, file, statement }: Parsed, schema: PolicySchema): Fault[] {
-  const policies = template
-    ? { templates: { [policy.key]: statement.text } }
-    : { staticPolicies: { [policy.key]: statement.text } };
+/** All policies in one call: the schema is parsed once. */
+function schemaFaults(parsed: readonly Parsed[], schema: PolicySchema): Fault[] {
+  const byKey = new Map(parsed.map((one) => [one.policy.key, one]));
+  const texts = (template: boolean) =>
+    Object.fromEntries(
+      parsed.filter((one) => one.template === template).map((one) => [one.policy.key, one.statement.text]),
+    );
+  const policies = { staticPolicies: texts(false), templates: texts(true) };
   const answer = validate({ schema: schema.text, policies });
-  const errors = answer.type === 'failure' ? answer.errors : answer.validationErrors.map((found) => found.error);
-  return errors.map((error) => faultOf(error, file, statement.byteOffset, schema.names));
+  if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('; '));
+  // One mistake is reported once for every action the policy may apply to.
+  const byPlace = new Map<string, Fault>();
+  for (const { policyId, error } of answer.validationErrors) {
+    const { file, statement } = byKey.get(policyId) ?? {};
+    if (file === undefined || statement === undefined) throw new Error(`${policyId}: ${error.message}`);
+    const fault = faultOf(error, file, statement.byteOffset, schema.names);
+    const place = `${fault.file}:${fault.line}:${fault.column}`;
+    if (!byPlace.has(place)) byPlace.set(place, fault);
+  }
+  const inOrder = (one: Fault, other: Fault) =>
+    one.file.localeCompare(other.file) || one.line - other.line || one.column - other.column;
+  return [...byPlace.values()].sort(inOrder);
 }
 
 function repeatedIds(parsed: readonly Parsed[]): Fault[] {

@@ -1,0 +1,121 @@
+/**
+ * CPU per policy decision at 10, 100 and 1,000 policies: sliced (the product), all preparsed in one set, and parsed each time
+ * (the baseline: Cedar as its documentation shows it). Run: node scripts/build.mjs && node dist/bench/policy-decision.js
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isAuthorized, preparsePolicySet, preparseSchema, statefulIsAuthorized } from '../authz/policy/cedar.js';
+import { Decider } from '../authz/policy/decide.js';
+import { readPolicyFiles } from '../authz/policy/files.js';
+import { loadPolicySet } from '../authz/policy/load.js';
+import { questionOf } from '../authz/policy/question.js';
+import type { AssessRequest } from '../authz/policy/types.js';
+import { ROOT } from '../src/paths.js';
+
+const ACTIONS = [
+  'instance:create',
+  'read',
+  'update',
+  'bind',
+  'delete',
+  'rpc:read',
+  'rpc:send',
+  'allocate',
+  'plan',
+  'pause',
+];
+const TYPES: Readonly<Record<string, string>> = {
+  'instance:create': 'Plan',
+  read: 'Plan',
+  update: 'Instance',
+  bind: 'Instance',
+  delete: 'Binding',
+  'rpc:read': 'Binding',
+  'rpc:send': 'Binding',
+  allocate: 'Keys',
+  plan: 'Fleet',
+  pause: 'Fleet',
+};
+
+/** As an operator's set grows: most policies name an action and a plan or a party; one in a hundred forbids in general. */
+function policiesOf(count: number): string {
+  const lines = Array.from({ length: count }, (_, index) => {
+    const action = ACTIONS[index % ACTIONS.length] ?? 'read';
+    const type = TYPES[action];
+    if (index % 100 === 0) return 'forbid (principal, action, resource) when { context.now < 0 };';
+    const scope = index % 3 === 0 ? `resource == OVSB::${type}::"r${index}"` : `resource is OVSB::${type}`;
+    const principal = index % 2 === 0 ? `principal == OVSB::Party::"p${index}"` : 'principal';
+    const when = `context.claims has eth_address && ["0x${index}"].contains(context.claims.eth_address)`;
+    return `permit (${principal}, action == OVSB::Action::"${action}", ${scope}) when { ${when} };`;
+  });
+  lines.push(
+    'permit (principal, action == OVSB::Action::"instance:create", resource is OVSB::Plan) when { context.claims has eth_address };',
+  );
+  return lines.join('\n');
+}
+
+const request: AssessRequest = {
+  principal: { party: 'eip155:1:0xabc', kind: 'party', address: '0xabc', attributes: { stake_keys: 2 } },
+  clientId: 'app',
+  scope: 'instance:create',
+  resource: { type: 'plan', key: 'validator-nimbus/geth', attributes: { share_ppm: 50_000 } },
+  claims: { eth_address: '0xabc' },
+  context: { keys: 1 },
+  nowSeconds: 1_763_700_000,
+};
+
+/** Milliseconds of CPU a call, over about half a second. */
+function cpuMs(call: () => void): number {
+  for (let warm = 0; warm < 5; warm++) call();
+  let calls = 0;
+  const start = process.cpuUsage();
+  const end = performance.now() + 500;
+  while (performance.now() < end) {
+    call();
+    calls++;
+  }
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1000 / calls;
+}
+
+async function measured(count: number): Promise<Record<string, number>> {
+  const folder = mkdtempSync(join(tmpdir(), 'ovsb-bench-'));
+  writeFileSync(join(folder, 'schema.cedarschema'), readFileSync(join(ROOT, 'policies/schema.cedarschema')));
+  writeFileSync(join(folder, 'bench.cedar'), policiesOf(count));
+  const started = performance.now();
+  const set = loadPolicySet(await readPolicyFiles(folder));
+  const loadMs = performance.now() - started;
+  rmSync(folder, { recursive: true });
+  const decider = new Decider(set);
+  if (decider.assess(request).outcome !== 'permit') throw new Error('the benched request must be permitted');
+  const { principal, action, resource, context, entities } = questionOf(request, set.schema);
+  const policies = { staticPolicies: Object.fromEntries(set.policies.map((policy) => [policy.key, policy.ast])) };
+  const whole = { principal, action, resource, context, entities };
+  preparseSchema('bench', set.schema.text);
+  preparsePolicySet('bench', policies);
+  return {
+    policies: count,
+    'load and validate ms': loadMs,
+    'sliced ms': cpuMs(() => decider.assess(request)),
+    'one preparsed set ms': cpuMs(() => {
+      statefulIsAuthorized({
+        ...whole,
+        preparsedPolicySetId: 'bench',
+        preparsedSchemaName: 'bench',
+        validateRequest: true,
+      });
+    }),
+    'parsed each time ms': cpuMs(() => {
+      isAuthorized({ ...whole, policies, schema: set.schema.text, validateRequest: true });
+    }),
+  };
+}
+
+// WebAssembly is compiled anew while it runs warm; that CPU is nobody's decision.
+await measured(10);
+const rows: Record<string, number>[] = [];
+for (const count of [10, 100, 1_000]) rows.push(await measured(count));
+console.table(
+  rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value.toFixed(3))]))),
+);

@@ -1,0 +1,27 @@
+import { Command } from 'commander';
+import { loadPolicySet } from '../../authz/policy/load.js';
+import { defaultFolder, readFolder, refusable } from './policy-folder.js';
+
+/** `ovsb policy check`: what the start and a reload would say to these files. Reads files only. */
+export function policyCheckCommand(): Command {
+  return new Command('check')
+    .description('validate the policy files against the schema: file:line:column, what is wrong, what to write')
+    .option('--policies <folder>', 'the policy folder', defaultFolder())
+    .option('--json', 'one JSON document on stdout, nothing else')
+    .action((options: { policies: string; json?: boolean }) => refusable(options.json, () => check(options)));
+}
+
+async function check({ policies: folder, json }: { policies: string; json?: boolean }): Promise<void> {
+  const files = await readFolder(folder);
+  const set = loadPolicySet(files);
+  if (json === true) {
+    const policies = set.policies.map(({ key, id, effect, file, line }) => ({ key, id, effect, file, line }));
+    process.stdout.write(`${JSON.stringify({ policy_set: set.hash, policies, writable: files.writable })}\n`);
+    return;
+  }
+  for (const file of files.writable)
+    process.stderr.write(`${file}: writable by group or world; outside the sandbox it is refused\n`);
+  process.stdout.write(
+    `${set.policies.length} policies in ${files.cedar.length} files are good; policy set ${set.hash}\n`,
+  );
+}
