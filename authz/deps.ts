@@ -3,6 +3,7 @@ import type { DatabaseConnection } from '../ormconfig.js';
 import type { Clock } from '../src/clock.js';
 import type { Logger } from '../src/logger.js';
 import type { FactSource } from './index.js';
+import type { QueryableDecisionLog } from './policy/decision-log.js';
 import type { ClaimVerifier, DecisionLog, PolicyEngine } from './policy/types.js';
 
 /** Encrypts the signing keys at rest; src/keys/data-key.ts has one. */
@@ -65,6 +66,8 @@ export interface AuthorizationDeps {
   readonly connection: DatabaseConnection;
   /** `<public_url>/authz`, without a trailing slash. */
   readonly issuer: string;
+  /** EIP-155 id of the network whose wallets sign. */
+  readonly chainId: number;
   readonly operator: ClientCredentials;
   /** The ordinary confidential client of credentials.json. */
   readonly client: ClientCredentials;
@@ -73,7 +76,8 @@ export interface AuthorizationDeps {
   readonly platforms: readonly PlatformAccount[];
   readonly policy: PolicyEngine;
   readonly claims: ClaimVerifier;
-  readonly decisions: DecisionLog;
+  /** One that can be queried is served at `<issuer>/decisions`. */
+  readonly decisions: DecisionLog | QueryableDecisionLog;
   readonly facts: FactSource;
   readonly sealingKey: SealingKey;
   readonly clock: Clock;

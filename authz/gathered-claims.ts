@@ -9,6 +9,8 @@ export interface GatheredClaims {
   readonly address?: string;
   readonly encryptionPublicKey?: string;
   readonly persistable: boolean;
+  /** Did the party consent to a PCT on the claims page? Absent for claims that its client pushed. */
+  readonly persist?: boolean;
 }
 
 export const NO_CLAIMS: GatheredClaims = { claims: {}, persistable: true };

@@ -16,6 +16,7 @@ export type {
   SealingKey,
 } from './deps.js';
 export { UNREACHABLE, type UnreachableError } from './errors.js';
+export { createDecisionLog } from './policy/decision-log.js';
 export { createPolicyEngine } from './policy/engine.js';
 export { createAuthorizationServer } from './server.js';
 

@@ -12,10 +12,12 @@ import { Grants } from './grants.js';
 import { createGuard } from './guard.js';
 import { renderErrors } from './http.js';
 import type { AuthorizationServer, Guard } from './index.js';
+import { claimsRoutes } from './interaction/claims-routes.js';
 import { openIdMetadata, uma2Metadata } from './metadata.js';
 import { oauthAdapter } from './oauth-adapter.js';
 import { Pcts } from './pct.js';
 import { Platforms } from './platform.js';
+import { decisionRoutes } from './policy/decision-routes.js';
 import { introspectionRoutes } from './protection/introspection-routes.js';
 import { requirePat } from './protection/pat.js';
 import { permissionRoutes } from './protection/permission-routes.js';
@@ -44,12 +46,29 @@ const QUEUE_RESOURCE = {
   attributes: {},
 };
 
+const POLICIES_RESOURCE = {
+  name: 'Policies and their decisions',
+  type: 'policies',
+  key: 'policies',
+  scopes: ['read', 'test'],
+  attributes: {},
+};
+
+/** Ids of what this server itself protects. */
+interface OwnResources {
+  readonly queue: string;
+  readonly policies: string;
+}
+
 /** Opens the authorization server: keys, revocation feed, routes. Needs a migrated database. */
 export async function createAuthorizationServer(deps: AuthorizationDeps): Promise<AuthorizationServer> {
   const parts = createParts(deps);
   await parts.keys.open();
   await parts.feed.open();
-  const queueResource = await parts.resources.ensure(deps.operator.clientId, QUEUE_RESOURCE);
+  const own: OwnResources = {
+    queue: await parts.resources.ensure(deps.operator.clientId, QUEUE_RESOURCE),
+    policies: await parts.resources.ensure(deps.operator.clientId, POLICIES_RESOURCE),
+  };
   const provider = createProvider({
     deps,
     lifetimes: parts.lifetimes,
@@ -60,7 +79,7 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
   const unsubscribe = deps.policy.onChange(() => parts.reassessment.start());
   parts.reassessment.start();
   return {
-    middleware: routes(deps, parts, provider, queueResource),
+    middleware: routes(deps, parts, provider, own),
     issuer: deps.issuer,
     protection: protectionApi(parts.resources, deps.operator.clientId),
     guard: parts.guard,
@@ -114,7 +133,7 @@ function createParts(deps: AuthorizationDeps) {
   return { ...shared, guard };
 }
 
-function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, queueResource: string): Middleware {
+function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: OwnResources): Middleware {
   const pat = requirePat(() => provider, deps.issuer);
   const { options } = deps;
   const app = new Koa();
@@ -132,7 +151,11 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, queue
       open: options.openRegistration,
       ...(options.initialAccessToken !== undefined && { initialAccessToken: options.initialAccessToken }),
     }),
-    requestRoutes({ ...parts, resourceId: () => queueResource, logger: deps.logger }),
+    requestRoutes({ ...parts, resourceId: () => own.queue, logger: deps.logger }),
+    ...('query' in deps.decisions
+      ? [decisionRoutes({ decisions: deps.decisions, guard: parts.guard, resourceId: () => own.policies })]
+      : []),
+    claimsRoutes({ ...parts, chainId: deps.chainId, provider: () => provider }),
   ]) {
     app.use(router.routes());
   }

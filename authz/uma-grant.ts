@@ -260,7 +260,7 @@ async function issueRpt(
     };
     const grantId = upgraded ? old.grantId : await parts.grants.create(facts, manager);
     if (upgraded) await parts.grants.update(grantId, facts, manager);
-    const keep = gathered.fresh && gathered.claims.party !== undefined;
+    const keep = gathered.fresh && gathered.claims.party !== undefined && gathered.claims.persist !== false;
     return tokenResponse(parts, { ...facts, grantId, party: assessed.asker.party, upgraded }, request, manager, keep);
   });
 }

@@ -112,6 +112,7 @@ export async function startAuthorization(
     dataSource: database.dataSource,
     connection: database.connection,
     issuer,
+    chainId: CHAIN_ID,
     operator: OPERATOR,
     client: CLIENT,
     platforms: [PLATFORM],
