@@ -31,5 +31,6 @@ export function addClaims(known: GatheredClaims, added: Extract<VerifiedClaims, 
 
 /** Two sources of claims as one; where they name different parties, `later` alone. */
 export function mergeClaims(earlier: GatheredClaims, later: GatheredClaims): GatheredClaims {
-  return addClaims(earlier, { kind: 'ok', ...later });
+  const merged = addClaims(earlier, { kind: 'ok', ...later });
+  return later.persist === undefined ? merged : { ...merged, persist: later.persist };
 }

@@ -11,7 +11,13 @@ import type { ClaimVerifier, VerifiedClaims } from '../policy/types.js';
 import type { Resources } from '../protection/resources.js';
 import type { SpentTicket, Tickets } from '../protection/tickets.js';
 import { isOwnForm, issueCsrf } from './csrf.js';
-import { type InteractionRequest, queryOf, readInteraction, redirectBack, type Refusal } from './interaction-request.js';
+import {
+  type InteractionRequest,
+  queryOf,
+  type Refusal,
+  readInteraction,
+  redirectBack,
+} from './interaction-request.js';
 import { ASSETS, claimsPage, faultPage, sendPage } from './pages.js';
 
 const WALLET_FORMAT = 'urn:ovsb:claim-token:eip4361';
@@ -128,7 +134,8 @@ function verify(
 async function composeMessage(parts: InteractionParts, ctx: Context): Promise<void> {
   const form = await readForm(ctx);
   const { ticket = '', address = '', client_id: clientId = '', csrf = '' } = form;
-  if (!isOwnForm(ctx, parts.issuer, ticket, csrf)) throw new ProtocolError(403, 'access_denied', 'the page is too old: start again');
+  if (!isOwnForm(ctx, parts.issuer, ticket, csrf))
+    throw new ProtocolError(403, 'access_denied', 'the page is too old: start again');
   if (!isAddress(address, { strict: false })) throw invalidRequest('address must be an Ethereum address');
   const now = parts.nowMs();
   ctx.set('Cache-Control', 'no-store');

@@ -1,5 +1,4 @@
 // The claims page's one script: asks the browser's wallet for an account and a signature, then submits the form.
-'use strict';
 
 const form = document.getElementById('claims');
 const status = document.getElementById('status');

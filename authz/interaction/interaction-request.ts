@@ -50,11 +50,12 @@ export function redirectBack(
   request: Pick<InteractionRequest, 'redirectUri' | 'state'>,
   parameters: Readonly<Record<string, string>>,
 ): void {
-  const target = new URL(request.redirectUri);
-  for (const [name, value] of Object.entries(parameters)) target.searchParams.append(name, value);
-  if (request.state !== undefined) target.searchParams.append('state', request.state);
+  const added = new URLSearchParams(parameters);
+  if (request.state !== undefined) added.append('state', request.state);
+  // The registered query stays as it was written.
+  const joint = request.redirectUri.includes('?') ? '&' : '?';
   ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
   ctx.status = 303;
-  ctx.set('Location', target.href);
+  ctx.set('Location', `${request.redirectUri}${joint}${added}`);
   ctx.body = '';
 }

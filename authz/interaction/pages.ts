@@ -64,7 +64,8 @@ ${page.problem === undefined ? html`` : html`<p class="error" role="alert">${pag
   <dd><strong>${placeOf(page.redirectUri)}</strong></dd>
   <dt>Asks for</dt>
   <dd><ul>${page.resources.map(
-    ({ name, scopes }) => html`<li><strong>${name}</strong>: ${scopes.length === 0 ? 'access' : scopes.join(', ')}</li>`,
+    ({ name, scopes }) =>
+      html`<li><strong>${name}</strong>: ${scopes.length === 0 ? 'access' : scopes.join(', ')}</li>`,
   )}</ul></dd>
 </dl>
 <form id="claims" method="post" action="${page.issuer}/claims" data-message-url="${page.issuer}/claims/message">
@@ -82,7 +83,8 @@ ${page.problem === undefined ? html`` : html`<p class="error" role="alert">${pag
   <div class="actions">
     <button type="button" id="connect" hidden>Connect wallet and sign</button>
     ${page.signIn.map(
-      ({ name, index }) => html`<button type="submit" name="action" value="sign-in-${String(index)}">Sign in with ${name}</button>`,
+      ({ name, index }) =>
+        html`<button type="submit" name="action" value="sign-in-${String(index)}">Sign in with ${name}</button>`,
     )}
     <button type="submit" name="action" value="refuse">Refuse</button>
     <button type="submit" id="submit" name="action" value="wallet" hidden>Send</button>
@@ -94,7 +96,11 @@ ${page.problem === undefined ? html`` : html`<p class="error" role="alert">${pag
 
 /** For a bad client or redirect URI: said here, never sent on. */
 export function faultPage(issuer: string, text: string): Html {
-  return layout(issuer, 'This request cannot be served', html`<h1>This request cannot be served</h1><p role="alert">${text}</p>`);
+  return layout(
+    issuer,
+    'This request cannot be served',
+    html`<h1>This request cannot be served</h1><p role="alert">${text}</p>`,
+  );
 }
 
 function layout(issuer: string, title: string, main: Html): Html {
