@@ -66,8 +66,8 @@ export interface AuthorizationDeps {
   readonly connection: DatabaseConnection;
   /** `<public_url>/authz`, without a trailing slash. */
   readonly issuer: string;
-  /** EIP-155 id of the network whose wallets sign. */
-  readonly chainId: number;
+  /** EIP-155 id of the network whose wallets sign on the claims pages; without it there are no pages. */
+  readonly chainId?: number;
   readonly operator: ClientCredentials;
   /** The ordinary confidential client of credentials.json. */
   readonly client: ClientCredentials;

@@ -126,6 +126,7 @@ function createParts(deps: AuthorizationDeps) {
     platforms: new Platforms(deps.platforms),
     reassessment: new Reassessment(operatorId, assessor, grants, resources, deps.logger),
     nowMs: () => clock.nowMs(),
+    interactive: deps.chainId !== undefined,
     intervalSeconds: options.requestSubmittedIntervalSeconds,
     rptLifetimeSeconds: lifetimes.rpt,
   };
@@ -155,7 +156,9 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
     ...('query' in deps.decisions
       ? [decisionRoutes({ decisions: deps.decisions, guard: parts.guard, resourceId: () => own.policies })]
       : []),
-    claimsRoutes({ ...parts, chainId: deps.chainId, provider: () => provider }),
+    ...(deps.chainId === undefined
+      ? []
+      : [claimsRoutes({ ...parts, chainId: deps.chainId, provider: () => provider })]),
   ]) {
     app.use(router.routes());
   }

@@ -44,6 +44,8 @@ export interface UmaGrantParts {
   readonly proofs: DpopProofs;
   readonly nowMs: () => number;
   readonly intervalSeconds: number;
+  /** There are claims pages to send people to. */
+  readonly interactive: boolean;
   readonly rptLifetimeSeconds: number;
 }
 
@@ -220,7 +222,8 @@ function neededInfo(parts: UmaGrantParts, request: UmaRequest, conclusion: Concl
   return {
     required_claims: requiredClaims,
     ...(known.alternatives.length > 1 && { [ALTERNATIVES_EXTENSION]: known.alternatives }),
-    ...(request.client.claimsRedirectUris.length > 0 && { redirect_user: `${parts.issuer}/claims` }),
+    ...(parts.interactive &&
+      request.client.claimsRedirectUris.length > 0 && { redirect_user: `${parts.issuer}/claims` }),
   };
 }
 
