@@ -17,15 +17,27 @@ import { ServiceInstance } from './broker/service-instance.js';
 import { Tombstone } from './broker/tombstone.js';
 import { NodeState } from './src/fleet/look/node-state.js';
 import { ValidatorStake } from './src/fleet/look/validator-stake.js';
+import { Assignment } from './src/fleet/moves/entities/assignment.js';
+import { Evidence } from './src/fleet/moves/entities/evidence.js';
+import { KeyTombstone } from './src/fleet/moves/entities/key-tombstone.js';
+import { Move } from './src/fleet/moves/entities/move.js';
+import { MoverPause } from './src/fleet/moves/entities/mover-pause.js';
+import { Page } from './src/fleet/moves/entities/page.js';
+import { SigningRight } from './src/fleet/moves/entities/signing-right.js';
 import { PlannedMove, RebalancingPlan } from './src/fleet/plans/rebalancing-plan.js';
 import { InstanceAllocation, SandboxStake, WishRow } from './src/fleet/provisioning/wish-row.js';
 import { RpcEndpoint } from './src/gateway/rpc-endpoint.js';
 import { RpcUsage } from './src/gateway/rpc-usage.js';
+import { ProtectionLedger } from './src/keys/slashing-protection/protection-ledger.js';
+import { SignedAttestationRow } from './src/keys/slashing-protection/signed-attestation.js';
+import { SignedBlockRow } from './src/keys/slashing-protection/signed-block.js';
+import { Keystore } from './src/keys/vault/keystore.js';
 import { Authz1763700000001 } from './src/migrations/authz.js';
 import { Broker1763700000005 } from './src/migrations/broker.js';
 import { Database1763700000000 } from './src/migrations/database.js';
 import { Fleet1763700000004 } from './src/migrations/fleet.js';
 import { Gateway1763700000006 } from './src/migrations/gateway.js';
+import { Keys1763700000003 } from './src/migrations/keys.js';
 import { Policy1763700000002 } from './src/migrations/policy.js';
 
 /** Every table's entity, by name: what is not here does not exist. */
@@ -56,9 +68,22 @@ export const entities: (new () => object)[] = [
   SandboxStake,
   ValidatorStake,
   WishRow,
+  // fleet/moves
+  Assignment,
+  Evidence,
+  KeyTombstone,
+  Move,
+  MoverPause,
+  Page,
+  SigningRight,
   // gateway
   RpcEndpoint,
   RpcUsage,
+  // keys
+  Keystore,
+  ProtectionLedger,
+  SignedAttestationRow,
+  SignedBlockRow,
   // policy
   PolicyDecision,
 ];
@@ -68,6 +93,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   Database1763700000000,
   Authz1763700000001,
   Policy1763700000002,
+  Keys1763700000003,
   Fleet1763700000004,
   Broker1763700000005,
   Gateway1763700000006,

@@ -32,7 +32,8 @@ export function judgeBlock(block: SignedBlock, known: readonly SignedBlock[], st
     return strategy === 'complete' ? 'repeat' : 'SlotAtOrBelowWatermark';
   }
   if (same.length > 0) return 'DoubleBlockProposal';
-  const bound = strategy === 'complete' ? least(known.map((other) => other.slot)) : most(known.map((other) => other.slot));
+  const bound =
+    strategy === 'complete' ? least(known.map((other) => other.slot)) : most(known.map((other) => other.slot));
   if (bound !== undefined && block.slot <= bound) return 'SlotAtOrBelowWatermark';
   return 'allowed';
 }
@@ -76,5 +77,8 @@ function least(values: readonly bigint[]): bigint | undefined {
 }
 
 function most(values: readonly bigint[]): bigint | undefined {
-  return values.reduce<bigint | undefined>((high, value) => (high === undefined || value > high ? value : high), undefined);
+  return values.reduce<bigint | undefined>(
+    (high, value) => (high === undefined || value > high ? value : high),
+    undefined,
+  );
 }

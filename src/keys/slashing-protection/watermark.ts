@@ -18,5 +18,8 @@ export function highest(...marks: readonly (Watermark | undefined)[]): Watermark
 }
 
 export function maximum(values: readonly (bigint | undefined)[]): bigint | undefined {
-  return values.reduce((high, value) => (high === undefined || (value !== undefined && value > high) ? value : high), undefined);
+  return values.reduce(
+    (high, value) => (high === undefined || (value !== undefined && value > high) ? value : high),
+    undefined,
+  );
 }

@@ -20,10 +20,12 @@ const oneEach = limited(availableParallelism());
  */
 export function deriveKey(password: Uint8Array, kdf: IKdfModule): Promise<Buffer> {
   const salt = Buffer.from(kdf.params.salt, 'hex');
-  if (kdf.params.dklen !== 32) throw new DomainError('KeystoreRefused', 'the keystore asks for a key that is not 32 bytes');
+  if (kdf.params.dklen !== 32)
+    throw new DomainError('KeystoreRefused', 'the keystore asks for a key that is not 32 bytes');
   if (kdf.function === 'pbkdf2') {
     const { c } = kdf.params;
-    if (c > LIMITS.pbkdf2Rounds) throw new DomainError('KeystoreRefused', `the keystore asks for ${c} rounds of pbkdf2`);
+    if (c > LIMITS.pbkdf2Rounds)
+      throw new DomainError('KeystoreRefused', `the keystore asks for ${c} rounds of pbkdf2`);
     return oneEach(() => pbkdf2Async(password, salt, c, 32, 'sha256'));
   }
   const { n, r, p } = kdf.params;

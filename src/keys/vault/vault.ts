@@ -40,10 +40,17 @@ export function createVault(dataSource: DataSource, dataKey: DataKey): Vault {
   async function importAll(items: readonly NewKeystore[]) {
     const parsed = items.map((item, index) => naming(index, () => ({ item, keystore: parseKeystore(item.keystore) })));
     const asked = parsed.map(({ keystore }) => publicKeyOf(keystore));
-    const held = new Set((await keystores.find({ select: { publicKey: true }, where: { publicKey: In(asked) } })).map((row) => row.publicKey));
-    const fresh = parsed.map((entry, index) => ({ ...entry, index, publicKey: asked[index] ?? '' })).filter(
-      (entry, _, all) => !held.has(entry.publicKey) && all.find((other) => other.publicKey === entry.publicKey) === entry,
+    const held = new Set(
+      (await keystores.find({ select: { publicKey: true }, where: { publicKey: In(asked) } })).map(
+        (row) => row.publicKey,
+      ),
     );
+    const fresh = parsed
+      .map((entry, index) => ({ ...entry, index, publicKey: asked[index] ?? '' }))
+      .filter(
+        (entry, _, all) =>
+          !held.has(entry.publicKey) && all.find((other) => other.publicKey === entry.publicKey) === entry,
+      );
     const rows = await Promise.all(
       fresh.map(({ item, keystore, index, publicKey }) =>
         naming(index, async () => {
