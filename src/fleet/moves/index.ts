@@ -25,6 +25,10 @@ export interface NewMove {
   readonly reason: string;
   readonly planId?: string;
   readonly instanceId?: string;
+  /** Settings at the destination; absent: as they are at `from`. Gas limit in decimal. */
+  readonly feeRecipient?: string;
+  readonly gasLimit?: string;
+  readonly graffiti?: string;
 }
 
 export interface MoveView {
@@ -36,6 +40,8 @@ export interface MoveView {
   readonly reason: string;
   /** Why it stands in `hold` or was aborted. */
   readonly holdReason?: string;
+  /** Why it does not go on just now, for people. */
+  readonly waiting?: string;
   readonly planId?: string;
   readonly instanceId?: string;
   readonly createdAt: Date;
@@ -56,9 +62,12 @@ export interface Placement {
 export interface Moves {
   /**
    * Inserts the move in state `preflight`, in the caller's transaction.
-   * @throws DomainError `MoveUnfinished` when the key has one already (unique index), `NotHolder` when `from` has not the right.
+   * @throws DomainError `MoveUnfinished` when the key has one already (unique index), `NotHolder` when `from` has not the
+   * right, `Sealed` while the broker is sealed (security.md A1).
    */
   start(move: NewMove, manager: EntityManager): Promise<string>;
+  /** Ends a move that is still in preflight, in the caller's transaction; false when it is past that. */
+  abort(id: string, manager: EntityManager): Promise<boolean>;
   list(filter: { state?: MoveState; planId?: string; instanceId?: string; unfinished?: boolean }): Promise<MoveView[]>;
   /** With every raw answer and commit, oldest first. */
   get(id: string): Promise<(MoveView & { readonly evidence: readonly MoveEvidence[] }) | undefined>;
@@ -67,6 +76,8 @@ export interface Moves {
   pause(reason: string): Promise<void>;
   /** Acknowledges the pages and lets new moves start. */
   resume(): Promise<void>;
+  /** What nobody acknowledged yet, oldest first. */
+  pages(): Promise<PageView[]>;
   paused(): Promise<{ readonly reason: string; readonly since: Date } | undefined>;
   /** One step for every move that can take one; each state's own call re-run after a crash. Idempotent, fenced. */
   advance(signal: AbortSignal): Promise<void>;
@@ -79,6 +90,14 @@ export interface Moves {
   adopt(signal: AbortSignal): Promise<void>;
 }
 
+export interface PageView {
+  readonly kind: string;
+  readonly publicKey?: string;
+  readonly validatorClient?: string;
+  readonly text: string;
+  readonly raisedAt: Date;
+}
+
 export interface MoveEvidence {
   readonly at: Date;
   readonly state: MoveState;
@@ -86,3 +105,5 @@ export interface MoveEvidence {
   readonly kind: string;
   readonly detail: unknown;
 }
+
+export { createMoves, type MovesOptions } from './create-moves.js';

@@ -98,9 +98,10 @@ export interface Outside {
     genesisValidatorsRoot: string,
     lease: Lease,
   ): Promise<Answer<{ readonly status: ImportStatus }>>;
-  /** Restarts shared by all who ask before one begins; `unsupported` when no hook can. */
+  /** A restart that began after `sinceMs` (wall clock), shared by all it serves; `unsupported` when no hook can. */
   restart(
     client: string,
+    sinceMs: number,
   ): Promise<Answer<{ readonly startedAtMs: number }> | { readonly outcome: 'unsupported'; readonly reason: string }>;
   readSettings(client: string, publicKey: string): Promise<Answer<{ readonly settings: Settings }>>;
   writeSettings(client: string, publicKey: string, settings: Settings, lease: Lease): Promise<Answer<object>>;

@@ -23,7 +23,8 @@ const RESURRECTIONS_BEFORE_HOLD = 3;
 export const restart: Step = async (move, _lease, { store, outside, options, nowMs }) => {
   const late = move.progress.posts.filter((post) => post.to === move.source && post.untilMs >= nowMs());
   if (late.length > 0) return wait(move, `an import at ${move.source} may still arrive`, options.pollMs);
-  const answer = await outside.restart(move.source);
+  const sinceMs = move.progress.confirmedAtMs ?? nowMs();
+  const answer = await outside.restart(move.source, sinceMs);
   const [keys, expected] = await Promise.all([outside.listKeys(move.source), store.expectedAt(move.source)]);
   return afterRestart(move, { answer, keys, expected }, options);
 };
