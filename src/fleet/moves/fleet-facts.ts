@@ -46,7 +46,7 @@ export async function readRows(dataSource: DataSource): Promise<Rows> {
       `SELECT public_key, ARRAY[from_client, to_client, source, destination] AS clients FROM move
        WHERE state NOT IN ('placed', 'aborted')`,
     ),
-    dataSource.query<{ pair: string }[]>(`SELECT public_key || ' ' || validator_client AS pair FROM tombstone`),
+    dataSource.query<{ pair: string }[]>(`SELECT public_key || ' ' || validator_client AS pair FROM key_tombstone`),
   ]);
   return {
     rights: new Map(

@@ -114,7 +114,7 @@ async function bury(
   manager: EntityManager,
 ): Promise<void> {
   await manager.query(
-    `INSERT INTO tombstone (public_key, validator_client, why) VALUES ($1, $2, $3)
+    `INSERT INTO key_tombstone (public_key, validator_client, why) VALUES ($1, $2, $3)
      ON CONFLICT (public_key, validator_client) DO UPDATE SET why = excluded.why, at = now()`,
     [publicKey, validatorClient, why],
   );
