@@ -7,7 +7,7 @@ import type { Logger } from '../../logger.js';
 import type { InventorySource } from '../inventory.js';
 import { adoptFleet } from './adopt.js';
 import { advanceMoves } from './advance.js';
-import type { Moves, PageView } from './index.js';
+import type { MoveControl, Moves, PageView } from './index.js';
 import { createMoveStore } from './move-store.js';
 import { getMove, listMoves } from './move-view.js';
 import { createOutside } from './outside/outside.js';
@@ -48,8 +48,8 @@ const DEFAULTS: MoverOptions & { concurrency: number; restartGatherMs: number } 
 /** More than this between two clocks, and nothing moves (security.md, A8). */
 const CLOCK_SKEW_MS = 1_000;
 
-/** The moves of one fleet. `close` ends what it holds open outside. */
-export function createMoves(deps: MovesOptions): Moves & { close(): Promise<void> } {
+/** The moves of one fleet. */
+export function createMoves(deps: MovesOptions): Moves & MoveControl {
   const { dataSource, vault, ledger, inventory, clock, logger } = deps;
   const options = { ...DEFAULTS, ...deps.options };
   const nowMs = () => clock.nowMs();

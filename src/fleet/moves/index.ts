@@ -66,8 +66,6 @@ export interface Moves {
    * right, `Sealed` while the broker is sealed (security.md A1).
    */
   start(move: NewMove, manager: EntityManager): Promise<string>;
-  /** Ends a move that is still in preflight, in the caller's transaction; false when it is past that. */
-  abort(id: string, manager: EntityManager): Promise<boolean>;
   list(filter: { state?: MoveState; planId?: string; instanceId?: string; unfinished?: boolean }): Promise<MoveView[]>;
   /** With every raw answer and commit, oldest first. */
   get(id: string): Promise<(MoveView & { readonly evidence: readonly MoveEvidence[] }) | undefined>;
@@ -76,8 +74,6 @@ export interface Moves {
   pause(reason: string): Promise<void>;
   /** Acknowledges the pages and lets new moves start. */
   resume(): Promise<void>;
-  /** What nobody acknowledged yet, oldest first. */
-  pages(): Promise<PageView[]>;
   paused(): Promise<{ readonly reason: string; readonly since: Date } | undefined>;
   /** One step for every move that can take one; each state's own call re-run after a crash. Idempotent, fenced. */
   advance(signal: AbortSignal): Promise<void>;
@@ -88,6 +84,16 @@ export interface Moves {
    * found at first start). Listed by two, or not in the vault: no right, a page.
    */
   adopt(signal: AbortSignal): Promise<void>;
+}
+
+/** What a mover offers beside the protocol. */
+export interface MoveControl {
+  /** Ends a move that is still in preflight, in the caller's transaction; false when it is past that. */
+  abort(id: string, manager: EntityManager): Promise<boolean>;
+  /** What nobody acknowledged yet, oldest first. */
+  pages(): Promise<PageView[]>;
+  /** Ends what it holds open outside. */
+  close(): Promise<void>;
 }
 
 export interface PageView {
