@@ -11,6 +11,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   request: async () => (await import('./request.js')).requestCommand(),
   migrate: async () => (await import('./migrate.js')).migrateCommand(),
   doctor: async () => (await import('./doctor.js')).doctorCommand(),
+  plan: async () => (await import('./plan.js')).planCommand(),
+  moves: async () => (await import('./moves.js')).movesCommand(),
+  pause: async () => (await import('./pause.js')).pauseCommand(),
+  resume: async () => (await import('./pause.js')).resumeCommand(),
+  fleet: async () => (await import('./fleet.js')).fleetCommand(),
+  'validator-clients': async () => (await import('./validator-clients.js')).validatorClientsCommand(),
 };
 
 /**

@@ -1,0 +1,26 @@
+import { Command } from 'commander';
+import { operatorClient } from './operator-client.js';
+import { print } from './print.js';
+
+/** `ovsb pause`: no new move starts; those underway go on. */
+export function pauseCommand(): Command {
+  return new Command('pause')
+    .description('start no new move; those underway go on')
+    .option('--reason <text>', 'why, for whoever asks')
+    .option('--json', 'one JSON document on stdout')
+    .action(async ({ reason, json }: { reason?: string; json?: boolean }) => {
+      const { body } = await operatorClient().call('POST', '/fleet/pause', reason === undefined ? {} : { reason });
+      print(json, body, [`moves are paused: ${String(body.reason)}`]);
+    });
+}
+
+/** `ovsb resume`: acknowledges what paused the moves. */
+export function resumeCommand(): Command {
+  return new Command('resume')
+    .description('acknowledge the pages and let moves start again')
+    .option('--json', 'one JSON document on stdout')
+    .action(async ({ json }: { json?: boolean }) => {
+      const { body } = await operatorClient().call('POST', '/fleet/resume', {});
+      print(json, body, [body.paused ? `moves are still paused: ${String(body.reason)}` : 'moves may start']);
+    });
+}
