@@ -43,7 +43,10 @@ async function compose(config: Config, logger: Logger, closers: ReturnType<typeo
   collectDefaultMetrics({ register: registry });
 
   // One broker per data directory; then the database, and whether it is the one we know.
-  const lock = await lockDataDirectory(config.dataDir);
+  const lock = await lockDataDirectory(config.dataDir, (reason) => {
+    logger.fatal({ reason }, 'the lock on the data directory was taken away, stopping');
+    process.kill(process.pid, 'SIGTERM');
+  });
   closers.add('data directory lock', () => lock.release());
   const connection = await reachDatabase(config, logger, closers);
   const dataSource = await openDatabase(connection, logger);
