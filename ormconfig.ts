@@ -17,6 +17,7 @@ import { ServiceInstance } from './broker/service-instance.js';
 import { Tombstone } from './broker/tombstone.js';
 import { NodeState } from './src/fleet/look/node-state.js';
 import { ValidatorStake } from './src/fleet/look/validator-stake.js';
+import { RelayRegistration } from './src/fleet/mev-boost/relay-registration.js';
 import { Assignment } from './src/fleet/moves/entities/assignment.js';
 import { Evidence } from './src/fleet/moves/entities/evidence.js';
 import { KeyTombstone } from './src/fleet/moves/entities/key-tombstone.js';
@@ -38,6 +39,7 @@ import { Database1763700000000 } from './src/migrations/database.js';
 import { Fleet1763700000004 } from './src/migrations/fleet.js';
 import { Gateway1763700000006 } from './src/migrations/gateway.js';
 import { Keys1763700000003 } from './src/migrations/keys.js';
+import { MevBoost1763700000007 } from './src/migrations/mev-boost.js';
 import { Policy1763700000002 } from './src/migrations/policy.js';
 
 /** Every table's entity, by name: what is not here does not exist. */
@@ -65,6 +67,7 @@ export const entities: (new () => object)[] = [
   NodeState,
   PlannedMove,
   RebalancingPlan,
+  RelayRegistration,
   SandboxStake,
   ValidatorStake,
   WishRow,
@@ -97,6 +100,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   Fleet1763700000004,
   Broker1763700000005,
   Gateway1763700000006,
+  MevBoost1763700000007,
 ];
 
 /** Where PostgreSQL is: a URL, or the embedded server's socket folder. */

@@ -25,6 +25,8 @@ export interface Broker {
   /** Advances operations and watches the catalog document. */
   readonly worker: Worker;
   readonly jobs: readonly Job[];
+  /** Of the broker itself at the authorization server: what a request that names nothing known asks for. */
+  resourceId(): string;
   notReady(): string | undefined;
   /** The fault of the newest catalog document when it was refused and the last good one is in force. */
   catalogFault(): string | undefined;
@@ -72,6 +74,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
       },
     },
     jobs: [expireJob(deps)],
+    resourceId: () => resources.broker(),
     notReady: () => (resources.complete() ? undefined : 'plans of the catalog are not registered yet'),
     catalogFault: () => catalog.fault(),
   };

@@ -1,21 +1,28 @@
 import Koa from 'koa';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry, register } from 'prom-client';
+import { createBroker } from '../broker/index.js';
 import type { DatabaseConnection } from '../ormconfig.js';
-import { createClosers } from './closers.js';
+import { systemClock } from './clock.js';
+import { type Closers, createClosers } from './closers.js';
 import type { Config } from './config.js';
 import { loadCredentials } from './credentials.js';
 import { lockDataDirectory } from './database/data-directory-lock.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
-import { createNotifier } from './database/notifier.js';
 import { openDatabase } from './database/open-database.js';
 import { watchIncarnation } from './database/watch-incarnation.js';
+import { createGateway } from './gateway/gateway.js';
 import { createHttpMetrics } from './http/http-metrics.js';
 import { lastResort } from './http/last-resort.js';
 import { probeRoutes, type ReadinessCheck } from './http/probe-routes.js';
 import { securityHeaders } from './http/security-headers.js';
 import { createHttpServer } from './http/server.js';
-import type { Job } from './job.js';
+import { loadDataKey } from './keys/load-data-key.js';
+import { liveFacts } from './live-facts.js';
 import type { Logger } from './logger.js';
+import { openAuthorization } from './open-authorization.js';
+import { openFleet } from './open-fleet.js';
+import { sandboxRoutes } from './sandbox/routes.js';
+import { type Sandbox, startSandbox } from './sandbox/start.js';
 import { startScheduler } from './scheduler/scheduler.js';
 
 export interface App {
@@ -26,6 +33,13 @@ export interface App {
 }
 
 const DRAIN_MS = 2_000;
+const FLEET_RESOURCE = {
+  name: 'The fleet',
+  type: 'fleet',
+  key: 'fleet',
+  scopes: ['read', 'plan', 'approve', 'pause'],
+  attributes: {},
+};
 
 /** The composition root: everything is made here and handed on. What fails half-way is closed again. */
 export async function createApp(config: Config, logger: Logger): Promise<App> {
@@ -38,43 +52,108 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
   }
 }
 
-async function compose(config: Config, logger: Logger, closers: ReturnType<typeof createClosers>): Promise<App> {
-  const registry = new Registry();
+async function compose(config: Config, logger: Logger, closers: Closers): Promise<App> {
+  // What features count in prom-client's own register is served with the rest.
+  const registry = Registry.merge([new Registry(), register]);
   collectDefaultMetrics({ register: registry });
 
-  // One broker per data directory; then the database, and whether it is the one we know.
-  const lock = await lockDataDirectory(config.dataDir, (reason) => {
-    logger.fatal({ reason }, 'the lock on the data directory was taken away, stopping');
-    process.kill(process.pid, 'SIGTERM');
-  });
+  // One broker per data directory; then the database, and whether it is the one we know; the sandbox beside.
+  const lock = await lockDataDirectory(config.dataDir);
   closers.add('data directory lock', () => lock.release());
-  const connection = await reachDatabase(config, logger, closers);
-  const dataSource = await openDatabase(connection, logger);
-  closers.add('database', () => dataSource.destroy());
-  const seal = await watchIncarnation(dataSource, config.dataDir, logger);
-  closers.add('incarnation', () => seal.close());
-  const notifier = await createNotifier(connection, logger);
-  closers.add('notifier', () => notifier.close());
-  loadCredentials(config.dataDir, `${config.publicUrl}/authz`);
+  const [sandbox, { connection, dataSource, seal }] = await both(
+    openSandbox(config, logger, closers),
+    openStorage(config, logger, closers),
+  );
+  const credentials = loadCredentials(config.dataDir, `${config.publicUrl}/authz`);
+  const dataKey = loadDataKey(config.dataKeyFile, config.sandbox !== undefined);
 
-  // Features bring routes, jobs and readiness checks.
-  const jobs: Job[] = [];
+  // Keys and fleet; then who may do what with them; then what is offered on them.
+  const { fleet, moves, mevBoost, jobs } = await openFleet({
+    config,
+    dataSource,
+    dataKey,
+    seal,
+    sandbox,
+    logger,
+    closers,
+  });
+  const authz = await openAuthorization({
+    config,
+    dataSource,
+    connection,
+    dataKey,
+    credentials,
+    facts: liveFacts(fleet.facts),
+    executionNodeUri: fleet.provisioning.executionNodes()[0]?.uri,
+    logger,
+    closers,
+  });
+  const { guard, protection } = authz;
+  let brokerResource = '';
+  const gateway = createGateway({
+    dataSource,
+    guard,
+    onRevocation: (listener) => authz.onRevocation(listener),
+    upstreams: fleet.upstreams,
+    chainId: config.chainId,
+    clock: systemClock,
+    log: logger,
+    registry,
+    unknownBinding: () => [{ resourceId: brokerResource, scopes: ['instance:create'] }],
+  });
+  closers.add('gateway', () => gateway.close());
+  const broker = await createBroker({
+    dataSource,
+    guard,
+    protection,
+    fleet: fleet.provisioning,
+    rpc: gateway.endpoints,
+    dataKey,
+    catalogPath: config.catalogPath,
+    offeredPairs: fleet.offeredPairs,
+    publicUrl: config.publicUrl,
+    issuer: credentials.issuer,
+    chainId: config.chainId,
+    clock: systemClock,
+    logger,
+    ...(mevBoost ? { middleware: mevBoost } : {}),
+  });
+  brokerResource = broker.resourceId();
+  const fleetResource = await protection.ensure(FLEET_RESOURCE);
+
   const checks: ReadinessCheck[] = [
     { name: 'database', check: () => dataSource.query('SELECT 1').then(() => undefined) },
     { name: 'incarnation', check: () => seal.sealed() },
+    { name: 'authorization', check: () => authz.notReady() },
+    { name: 'rpc', check: () => gateway.notReady() },
+    { name: 'broker', check: () => broker.notReady() },
+    { name: 'fleet', check: () => fleet.notReady() },
   ];
-
   const koa = new Koa();
   koa.use(lastResort(logger));
   koa.use(securityHeaders(config.publicUrl.startsWith('https:')));
   koa.use(probeRoutes({ checks, registry, metrics: metricsAccess(config) }).routes());
+  koa.use(authz.middleware);
+  koa.use(broker.routes.routes());
+  koa.use(fleet.routes(guard, fleetResource).routes());
+  if (sandbox) koa.use(sandboxRoutes(sandbox, logger));
 
-  const server = createHttpServer({ config, handle: koa.callback(), metrics: createHttpMetrics(registry), logger });
+  const server = createHttpServer({
+    config,
+    handle: koa.callback(),
+    rpc: gateway.handle,
+    upgrade: gateway.upgrade,
+    metrics: createHttpMetrics(registry),
+    logger,
+  });
   return {
     async listen() {
       const port = await server.listen();
       closers.add('http', () => server.close(DRAIN_MS));
-      const scheduler = await startScheduler({ connection, jobs, logger, registry });
+      broker.worker.start();
+      closers.add('operations', () => broker.worker.stop());
+      const all = [...authz.jobs, ...jobs, ...gateway.jobs, ...broker.jobs];
+      const scheduler = await startScheduler({ connection, jobs: all, logger, registry });
       closers.add('scheduler', () => scheduler.close());
       return port;
     },
@@ -82,11 +161,30 @@ async function compose(config: Config, logger: Logger, closers: ReturnType<typeo
   };
 }
 
-async function reachDatabase(
-  config: Config,
-  logger: Logger,
-  closers: ReturnType<typeof createClosers>,
-): Promise<DatabaseConnection> {
+/** Both at once; when one fails, the other is opened to its end first, so that it can be closed. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
+}
+
+async function openSandbox(config: Config, logger: Logger, closers: Closers): Promise<Sandbox | undefined> {
+  if (!config.sandbox) return undefined;
+  const { dataDir, chainId } = config;
+  const sandbox = await startSandbox({ dataDir, slotMs: config.sandbox.slotMs, chainId, logger });
+  closers.add('sandbox', () => sandbox.stop());
+  return sandbox;
+}
+
+async function openStorage(config: Config, logger: Logger, closers: Closers) {
+  const connection = await reachDatabase(config, logger, closers);
+  const dataSource = await openDatabase(connection, logger);
+  closers.add('database', () => dataSource.destroy());
+  const seal = await watchIncarnation(dataSource, config.dataDir, logger);
+  closers.add('incarnation', () => seal.close());
+  return { connection, dataSource, seal };
+}
+
+async function reachDatabase(config: Config, logger: Logger, closers: Closers): Promise<DatabaseConnection> {
   if (config.databaseUrl) return { url: config.databaseUrl };
   const server = await startEmbeddedPostgres({ dataDir: config.dataDir, logger });
   closers.add('embedded PostgreSQL', () => server.stop());

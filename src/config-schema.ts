@@ -7,6 +7,7 @@ export interface ConfigFile {
   readonly database_url?: string;
   readonly policies?: string;
   readonly catalog?: string;
+  readonly data_key_file?: string;
   readonly inventory?: string;
   readonly log_level?: string;
   readonly chain_id?: number;
@@ -37,6 +38,7 @@ export const validateConfigFile = compileSchema<ConfigFile>({
     database_url: { type: 'string', pattern: '^postgres(ql)?://' },
     policies: path,
     catalog: path,
+    data_key_file: path,
     inventory: path,
     log_level: { enum: LOG_LEVELS },
     chain_id: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },

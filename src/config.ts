@@ -13,6 +13,8 @@ export interface Config {
   /** Folder of *.cedar, schema.cedarschema, diversity.yaml, tests/. */
   readonly policiesDir: string;
   readonly catalogPath: string;
+  /** 64 hex digits; wraps what the database holds sealed. Outside the sandbox it lies elsewhere than the data. */
+  readonly dataKeyFile: string;
   /** The operator's inventory document; in the sandbox it comes beside the sandbox's own. */
   readonly inventoryPath?: string;
   readonly logLevel: string;

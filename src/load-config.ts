@@ -141,15 +141,23 @@ function merge(
   const chainId = file.chain_id ?? (sandbox ? 31_337 : undefined);
   if (chainId === undefined) faults.push('chain_id is required: the network whose wallets sign (1 is mainnet)');
   const publicUrl = environment.publicUrl ?? file.public_url ?? `${scheme}://${named}:${port}`;
+  const dataDir = environment.dataDir ?? (file.data_dir ? inFile(file.data_dir) : join(ROOT, 'data'));
+  const dataKeyFile = file.data_key_file ? inFile(file.data_key_file) : join(dataDir, 'data-key');
+  if (!sandbox && dirname(dataKeyFile) === dataDir) {
+    faults.push(
+      'data_key_file is required, outside data_dir: 64 hex digits (openssl rand -hex 32), kept apart from backups',
+    );
+  }
   return withoutUndefined({
     mode: request.mode,
     host,
     port,
     publicUrl: URL.canParse(publicUrl) ? new URL(publicUrl).origin : publicUrl,
-    dataDir: environment.dataDir ?? (file.data_dir ? inFile(file.data_dir) : join(ROOT, 'data')),
+    dataDir,
     databaseUrl: environment.databaseUrl ?? file.database_url,
     policiesDir: chosen(environment.policies, file.policies) ?? join(ROOT, 'policies'),
     catalogPath: file.catalog ? inFile(file.catalog) : join(ROOT, 'config/catalog.yaml'),
+    dataKeyFile,
     inventoryPath: chosen(environment.inventory, file.inventory),
     logLevel: environment.logLevel ?? file.log_level ?? 'info',
     validatorApi: request.validatorApi ?? { enabled: false, persistPassword: false },

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { reasonOf } from '../errors.js';
 import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 export interface DataDirectoryLock {
@@ -22,13 +21,9 @@ const LONG_DEAD_MS = 30_000;
  * superseded by creating the next number, which the file system gives to one of several starters only.
  * The holder is known by process id, start time, boot and namespace; from elsewhere (another container on the same
  * volume), by its beat.
- * @param onLost the lock's file was taken away; the caller must stop, it is not alone any more.
  * @throws DataDirectoryInUse within 10 s.
  */
-export async function lockDataDirectory(
-  dataDir: string,
-  onLost: (reason: string) => void = () => undefined,
-): Promise<DataDirectoryLock> {
+export async function lockDataDirectory(dataDir: string): Promise<DataDirectoryLock> {
   const folder = join(dataDir, 'lock');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (;;) {
@@ -41,7 +36,7 @@ export async function lockDataDirectory(
         );
     }
     const mine = claim(folder, highest + 1);
-    if (mine) return hold(folder, mine, onLost);
+    if (mine) return hold(folder, mine);
   }
 }
 
@@ -71,18 +66,13 @@ function claim(folder: string, number: number): string | undefined {
   return undefined;
 }
 
-function hold(folder: string, mine: string, onLost: (reason: string) => void): DataDirectoryLock {
+function hold(folder: string, mine: string): DataDirectoryLock {
   for (const name of readdirSync(folder)) {
     if (/^\d+$/.test(name) && Number(name) < Number(mine.slice(folder.length + 1))) rmSync(join(folder, name));
   }
   const beat = setInterval(() => {
     const now = new Date();
-    try {
-      utimesSync(mine, now, now);
-    } catch (gone) {
-      clearInterval(beat);
-      onLost(reasonOf(gone));
-    }
+    utimesSync(mine, now, now);
   }, BEAT_MS);
   beat.unref();
   return {

@@ -9,17 +9,19 @@ import { holdings, sharesOf } from './diversity/shares.js';
 import { WatchedDocument } from './documents/watched-document.js';
 import { fleetRoutes } from './fleet-routes.js';
 import { CachedView } from './fleet-view.js';
-import type { FleetProvisioning, StakeSource } from './index.js';
+import type { FleetProvisioning, Pair, StakeSource } from './index.js';
 import type { OpenInventory } from './inventory/open-inventory.js';
 import { look } from './look/look.js';
 import { NodeState } from './look/node-state.js';
 import type { Moves } from './moves/index.js';
+import { offeredPairs } from './offered-pairs.js';
 import { HighsSolver } from './planner/solver.js';
 import { approvePlan } from './plans/approve-plan.js';
 import { dispatchPlan } from './plans/dispatch-plan.js';
 import { draftPlan, storePlan } from './plans/propose-plan.js';
 import { RebalancingPlan } from './plans/rebalancing-plan.js';
 import { createProvisioning } from './provisioning/provisioning.js';
+import { type Standing, standingOf } from './provisioning/standing.js';
 import { startHindrance } from './provisioning/start-waiting.js';
 import { loadTargets } from './targets/load-targets.js';
 import type { DiversityPolicy } from './targets/targets.js';
@@ -48,7 +50,12 @@ export interface Fleet {
   readonly facts: {
     consensusShare(implementation: string): Promise<number | undefined>;
     executionShare(implementation: string): Promise<number | undefined>;
+    standing(party: { readonly party: string; readonly address?: string }): Promise<Standing>;
   };
+  /** What the inventory's validator clients really follow, read anew each time. */
+  offeredPairs(): readonly Pair[];
+  /** Why provisioning cannot be served yet. */
+  notReady(): string | undefined;
   /** Faults of the newest documents that were refused while the last good ones stay in force. */
   documentFaults(): readonly string[];
   /** Names of an instance's execution nodes for the gateway; without an instance the pool's. */
@@ -128,7 +135,10 @@ export function createFleet(options: FleetOptions): Fleet {
     facts: {
       consensusShare: provisioning.consensusShare,
       executionShare: (implementation) => share('execution', implementation),
+      standing: (party) => standingOf({ dataSource, stake: options.stake }, party),
     },
+    offeredPairs: () => offeredPairs(inventory()),
+    notReady: () => (view.last() ? undefined : 'the fleet has not been looked at yet'),
     documentFaults: () => [options.inventory.fault(), targets.fault()].filter((fault) => fault !== undefined),
     async upstreams({ validatorInstanceId }) {
       const nodes = provisioning.executionNodes();

@@ -46,6 +46,8 @@ export interface ValidatorEndpoint {
 export interface StakeSource {
   /** Keys it may hold at most. Called in the allocation's transaction: no outside call in it. */
   keysOf(holder: { readonly party: string; readonly address?: string }, manager: EntityManager): Promise<number>;
+  /** What `keysOf` would answer now; takes nothing. */
+  peek(holder: { readonly party: string; readonly address?: string }, manager: EntityManager): Promise<number>;
 }
 
 export interface FleetProvisioning {

@@ -86,11 +86,15 @@ function tokenFile(
   const path = resolve(dirname(document.file), given);
   try {
     const real = realpathSync(path);
-    const allowed = folders.some((folder) => real.startsWith(realpathSync(folder) + sep));
+    const allowed = folders.some((folder) => isBelow(real, realpathSync(folder)));
     if (!allowed) faults.add(place, `token_file lies outside the token folders (${folders.join(', ')})`);
     else accessSync(real, constants.R_OK);
   } catch (thrown) {
     faults.add(place, `token_file cannot be read: ${reasonOf(thrown)}`);
   }
   return path;
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }

@@ -25,5 +25,14 @@ export function sandboxStake(options: {
       const [place]: unknown[] = await manager.query('SELECT position FROM sandbox_stake WHERE party = $1', [party]);
       return place === undefined ? 0 : 1;
     },
+    async peek({ party, address }, manager: EntityManager) {
+      if (address === undefined) return 0;
+      if (list) return list[address] ?? 0;
+      const [row]: { open: boolean }[] = await manager.query(
+        'SELECT count(*) < $2 OR bool_or(party = $1) AS open FROM sandbox_stake',
+        [party, wallets],
+      );
+      return row?.open === true ? 1 : 0;
+    },
   };
 }

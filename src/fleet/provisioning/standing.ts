@@ -1,0 +1,29 @@
+import type { DataSource } from 'typeorm';
+import type { StakeSource } from '../index.js';
+
+export interface Standing {
+  /** Keys the party's stake stands for. */
+  readonly stakeKeys: number;
+  /** Of those, how many its live instances hold; named keys do not count. */
+  readonly keysHeld: number;
+  readonly validatorInstances: number;
+}
+
+/** What a party's stake stands for and what it has of it. Asking takes nothing; the allocation counts again, under its lock. */
+export async function standingOf(
+  { dataSource, stake }: { readonly dataSource: DataSource; readonly stake: StakeSource },
+  party: { readonly party: string; readonly address?: string },
+): Promise<Standing> {
+  const { manager } = dataSource;
+  const [row]: { held: number; instances: number }[] = await manager.query(
+    `SELECT count(a.id) FILTER (WHERE NOT w.named)::int AS held, count(DISTINCT w.id)::int AS instances
+       FROM wish w LEFT JOIN instance_allocation a ON a.wish_id = w.id AND a.released_at IS NULL
+      WHERE w.ended_at IS NULL AND w.party = $1`,
+    [party.party],
+  );
+  return {
+    stakeKeys: await stake.peek(party, manager),
+    keysHeld: row?.held ?? 0,
+    validatorInstances: row?.instances ?? 0,
+  };
+}

@@ -1,0 +1,46 @@
+import type { FactSource, Facts } from '../authz/index.js';
+
+/** What the fleet knows that policies may ask about. */
+export interface FleetFacts {
+  /** Share of the fleet's stake, 0…1; undefined until known. */
+  consensusShare(implementation: string): Promise<number | undefined>;
+  executionShare(implementation: string): Promise<number | undefined>;
+  /** What a party's stake stands for and what it has of it, in keys and instances; asking takes nothing. */
+  standing(party: {
+    readonly party: string;
+    readonly address?: string;
+  }): Promise<{ readonly stakeKeys: number; readonly keysHeld: number; readonly validatorInstances: number }>;
+}
+
+const PARTS_PER_MILLION = 1_000_000;
+
+/** Live attributes for policies/schema.cedarschema; what is not known is left out, and policies decide what that means. */
+export function liveFacts(fleet: FleetFacts): FactSource {
+  return async (resource, party) => ({
+    resource: resource.type === 'plan' ? await planFacts(fleet, resource.attributes) : {},
+    party: party.address === undefined ? {} : await partyFacts(fleet, { party: party.party, address: party.address }),
+  });
+}
+
+/** A bundle counts as its largest member. */
+async function planFacts(fleet: FleetFacts, attributes: Facts): Promise<Facts> {
+  const { implementations, execution } = attributes;
+  const named = Array.isArray(implementations) ? implementations.map(String) : [];
+  const shares = await Promise.all(named.map((name) => fleet.consensusShare(name)));
+  const executionShare = typeof execution === 'string' ? await fleet.executionShare(execution) : undefined;
+  const known = shares.filter((share) => share !== undefined);
+  return {
+    ...(known.length > 0 && known.length === shares.length ? { share_ppm: partsPerMillion(Math.max(...known)) } : {}),
+    ...(executionShare === undefined ? {} : { execution_share_ppm: partsPerMillion(executionShare) }),
+  };
+}
+
+async function partyFacts(fleet: FleetFacts, party: { party: string; address: string }): Promise<Facts> {
+  const { stakeKeys, keysHeld, validatorInstances } = await fleet.standing(party);
+  return { stake_keys: stakeKeys, keys_held: keysHeld, validator_instances: validatorInstances };
+}
+
+/** Rounded up, so that a third is never reported as less. */
+function partsPerMillion(share: number): number {
+  return Math.ceil(share * PARTS_PER_MILLION);
+}

@@ -1,0 +1,62 @@
+import type { DataSource } from 'typeorm';
+import { createClaimVerifier } from '../authz/claims/verifier.js';
+import { type AuthorizationServer, createAuthorizationServer, type FactSource } from '../authz/index.js';
+import { createDecisionLog } from '../authz/policy/decision-log.js';
+import { createPolicyEngine } from '../authz/policy/engine.js';
+import type { DatabaseConnection } from '../ormconfig.js';
+import { systemClock } from './clock.js';
+import type { Closers } from './closers.js';
+import type { Config } from './config.js';
+import type { Credentials } from './credentials.js';
+import type { DataKey } from './keys/data-key.js';
+import type { Logger } from './logger.js';
+
+export interface AuthorizationSurroundings {
+  readonly config: Config;
+  readonly dataSource: DataSource;
+  readonly connection: DatabaseConnection;
+  readonly dataKey: DataKey;
+  readonly credentials: Credentials;
+  readonly facts: FactSource;
+  /** JSON-RPC of an execution node, for contract wallets (EIP-1271); absent: plain accounts only. */
+  readonly executionNodeUri: string | undefined;
+  readonly logger: Logger;
+  readonly closers: Closers;
+}
+
+/** Policies first: a bad file refuses the start with its place. Then the authorization server on them. */
+export async function openAuthorization(surroundings: AuthorizationSurroundings): Promise<AuthorizationServer> {
+  const { config, dataSource, connection, dataKey, credentials, executionNodeUri, logger, closers } = surroundings;
+  const policy = await createPolicyEngine({
+    folder: config.policiesDir,
+    writableFiles: config.sandbox ? 'warn' : 'refuse',
+    logger,
+  });
+  closers.add('policies', () => policy.stop());
+  const { issuer, operator, client, platform } = credentials;
+  const server = await createAuthorizationServer({
+    dataSource,
+    connection,
+    issuer,
+    operator: { clientId: operator.client_id, clientSecret: operator.client_secret },
+    client: { clientId: client.client_id, clientSecret: client.client_secret },
+    platforms: [platform],
+    policy,
+    claims: createClaimVerifier({
+      issuer,
+      chainId: config.chainId,
+      ...(executionNodeUri === undefined ? {} : { executionNodeUri }),
+    }),
+    decisions: createDecisionLog(dataSource),
+    facts: surroundings.facts,
+    sealingKey: dataKey,
+    clock: systemClock,
+    logger,
+    options: {
+      requestSubmittedIntervalSeconds: config.requestInterval.submittedSeconds,
+      openRegistration: config.sandbox !== undefined,
+    },
+  });
+  closers.add('authorization server', () => server.close());
+  return server;
+}

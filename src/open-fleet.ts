@@ -1,0 +1,93 @@
+import { dirname, join } from 'node:path';
+import type { DataSource } from 'typeorm';
+import { systemClock } from './clock.js';
+import type { Closers } from './closers.js';
+import type { Config } from './config.js';
+import { createFleet, type Fleet, openInventory, sandboxStake } from './fleet/index.js';
+import { MevBoost } from './fleet/mev-boost/mev-boost.js';
+import { Relay } from './fleet/mev-boost/relay.js';
+import { createMoves } from './fleet/moves/create-moves.js';
+import type { Moves } from './fleet/moves/index.js';
+import type { Job } from './job.js';
+import type { DataKey } from './keys/data-key.js';
+import { createLedger } from './keys/slashing-protection/ledger.js';
+import { assertBlsNative } from './keys/vault/assert-bls-native.js';
+import { createVault } from './keys/vault/vault.js';
+import type { Logger } from './logger.js';
+import type { Sandbox } from './sandbox/start.js';
+import type { Seal } from './seal.js';
+
+export interface FleetParts {
+  readonly fleet: Fleet;
+  readonly moves: Moves;
+  readonly mevBoost: MevBoost | undefined;
+  readonly jobs: readonly Job[];
+}
+
+export interface FleetSurroundings {
+  readonly config: Config;
+  readonly dataSource: DataSource;
+  readonly dataKey: DataKey;
+  readonly seal: Seal;
+  readonly sandbox: Sandbox | undefined;
+  readonly logger: Logger;
+  readonly closers: Closers;
+}
+
+/** Moves of provisioning in flight at once (broker.md, "Fixed here"). */
+const PROVISIONING_IN_FLIGHT = 16;
+
+/** Keys, moves and fleet over one inventory. In the sandbox its keystores are imported, as an operator would do once. */
+export async function openFleet(surroundings: FleetSurroundings): Promise<FleetParts> {
+  const { config, dataSource, dataKey, seal, sandbox, logger, closers } = surroundings;
+  assertBlsNative();
+  const writableByOthers = sandbox ? 'warn' : 'refuse';
+  const paths = [sandbox?.inventoryPath, config.inventoryPath].filter((path) => path !== undefined);
+  // In the sandbox outside parts may bring their tokens from anywhere; elsewhere tokens lie beside the inventory (C3).
+  const tokenFolders = sandbox ? ['/'] : paths.map((path) => dirname(path));
+  const inventory = openInventory({ paths, tokenFolders, writableByOthers, clock: systemClock, logger });
+  const vault = createVault(dataSource, dataKey);
+  if (sandbox) await vault.importFolder(sandbox.vaultImport);
+  const ledger = createLedger(dataSource);
+  const moves = createMoves({
+    dataSource,
+    vault,
+    ledger,
+    inventory: inventory.source,
+    clock: systemClock,
+    logger,
+    seal,
+  });
+  closers.add('moves', () => moves.close());
+  const fleet = createFleet({
+    dataSource,
+    moves,
+    inventory,
+    diversityPath: join(config.policiesDir, 'diversity.yaml'),
+    stake: sandboxStake({}),
+    clock: systemClock,
+    logger,
+    seal,
+    provisioningInFlight: PROVISIONING_IN_FLIGHT,
+    writableByOthers,
+  });
+  closers.add('fleet', () => fleet.close());
+  const mevBoost =
+    sandbox &&
+    new MevBoost({
+      dataSource,
+      vault,
+      relay: new Relay(sandbox.relayUri),
+      genesisForkVersion: sandbox.genesisForkVersion,
+      clock: systemClock,
+    });
+  return { fleet, moves, mevBoost, jobs: [...fleet.jobs, ...movers(moves)] };
+}
+
+function movers(moves: Moves): Job[] {
+  return [
+    { name: 'adopt', schedule: '*/10 * * * * *', run: (signal) => moves.adopt(signal) },
+    { name: 'reconcile', schedule: '*/15 * * * * *', run: (signal) => moves.reconcile(signal) },
+    { name: 'advance', schedule: '* * * * * *', run: (signal) => moves.advance(signal) },
+  ];
+}
