@@ -103,7 +103,7 @@ export const METHODS: ReadonlyMap<string, Method> = new Map(
     method('eth_sendRawTransaction', 'send', 10, 'send'),
     ...Object.entries(TRACE_COSTS).map(([name, cost]) => method(name, 'trace', cost, 'read')),
     method('rpc.discover', 'any', 1, 'discover'),
-    method('ovsb_usage', 'any', 1, 'usage'),
+    method('ovsb_usage', 'any', 10, 'usage'),
   ].map((entry) => [entry.name, entry]),
 );
 

@@ -43,7 +43,8 @@ export function createPerform(parts: PerformParts): Perform {
   const { filters, log } = parts;
   const sharing = new Map<string, Promise<Called>>();
 
-  const ranked = (call: Call): Promise<Upstream[]> => parts.upstreams.ranked(call.grant.endpoint.validatorInstanceId);
+  const ranked = (call: Call): Upstream[] | Promise<Upstream[]> =>
+    parts.upstreams.ranked(call.grant.endpoint.validatorInstanceId);
   const render = (call: Call, called: Called): Reply => {
     if (called.kind === 'streamed') return called;
     if (called.kind === 'failed') return failure(log, call.request.id, call.method.name, called.reason);

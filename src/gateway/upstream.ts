@@ -59,6 +59,11 @@ export class Upstream {
     this.#path = `${uri.pathname}${uri.search}`;
   }
 
+  /** Whether its chain is known. */
+  get isProven(): boolean {
+    return this.#ourChain !== undefined;
+  }
+
   get foreign(): boolean {
     return this.#ourChain === false;
   }
@@ -94,7 +99,7 @@ export class Upstream {
 
   /** Resolves once it is known whether the node is of our chain, or was just asked in vain. */
   async proven(): Promise<void> {
-    if (this.#ourChain === undefined) await this.probe();
+    if (!this.isProven) await this.probe();
   }
 
   async close(): Promise<void> {

@@ -32,19 +32,21 @@ export class Upstreams {
     this.#timer = setInterval(() => this.#look(), PROBE_MS);
   }
 
-  /** Usable upstreams, best first. Empty when the source names none. @throws what the source throws. */
-  async ranked(validatorInstanceId: string | undefined): Promise<Upstream[]> {
-    const { upstreams } = await this.#list(validatorInstanceId ?? '');
+  /**
+   * Usable upstreams, best first; without a wait when the list is fresh and its nodes are known.
+   * Empty when the source names none. Throws or rejects with what the source throws.
+   */
+  ranked(validatorInstanceId: string | undefined): Upstream[] | Promise<Upstream[]> {
+    const key = validatorInstanceId ?? '';
+    const listed = this.#lists.get(key);
+    const fresh = listed !== undefined && performance.now() - listed.at < LIST_MS;
+    return fresh && listed.upstreams.every((each) => each.isProven) ? inOrder(listed.upstreams) : this.#learn(key);
+  }
+
+  async #learn(key: string): Promise<Upstream[]> {
+    const { upstreams } = await this.#list(key);
     await Promise.all(upstreams.map((each) => each.proven()));
-    const bestHead = upstreams.reduce(
-      (best, each) => (each.head !== undefined && each.head > best ? each.head : best),
-      0n,
-    );
-    return upstreams
-      .filter((each) => !each.foreign)
-      .map((each) => ({ each, rank: each.rank(bestHead) }))
-      .sort((left, right) => left.rank - right.rank)
-      .map(({ each }) => each);
+    return inOrder(upstreams);
   }
 
   async close(): Promise<void> {
@@ -104,4 +106,13 @@ export class Upstreams {
     }
     for (const [key, listed] of this.#lists) if (now - listed.at > IDLE_MS) this.#lists.delete(key);
   }
+}
+
+function inOrder(upstreams: readonly Upstream[]): Upstream[] {
+  const bestHead = upstreams.reduce((best, { head }) => (head !== undefined && head > best ? head : best), 0n);
+  return upstreams
+    .filter((each) => !each.foreign)
+    .map((each) => ({ each, rank: each.rank(bestHead) }))
+    .sort((left, right) => left.rank - right.rank)
+    .map(({ each }) => each);
 }

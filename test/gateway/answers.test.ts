@@ -404,10 +404,10 @@ describe('RPC answers, exactly', () => {
       const counted = await harness.bind();
       for (let count = 0; count < 3; count++) await post(counted.url, counted.token, call('eth_blockNumber'));
       const answer = await post(counted.url, counted.token, call('ovsb_usage'));
-      expect(answer.json.result).to.deep.include({ requests: 4, units: 4, limits: WIDE });
-      expect(await harness.gateway.endpoints.usage(counted.bindingId)).to.deep.equal({ requests: 4n, units: 4n });
+      expect(answer.json.result).to.deep.include({ requests: 4, units: 13, limits: WIDE });
+      expect(await harness.gateway.endpoints.usage(counted.bindingId)).to.deep.equal({ requests: 4n, units: 13n });
       await harness.unbind(counted.bindingId);
-      expect(await harness.gateway.endpoints.usage(counted.bindingId)).to.deep.equal({ requests: 4n, units: 4n });
+      expect(await harness.gateway.endpoints.usage(counted.bindingId)).to.deep.equal({ requests: 4n, units: 13n });
     });
   });
 
