@@ -22,10 +22,13 @@ export type OsbCode =
 /** What the fleet's door refuses with; the message is written for the staker. */
 type FleetCode = 'StakeExceeded' | 'KeyNotControlled' | 'NoCapacity' | 'NoKeys' | 'UnknownImplementation';
 
+/** It cannot be now and can be later. */
+type PassingCode = 'Sealed' | 'MoveUnfinished' | 'NotHolder' | 'ServiceUnavailable';
+
 /** The guard could not ask; its facts carry UMA's Warning header (UMA Grant 3.2.2). */
 type GuardCode = 'AuthorizationServerUnreachable';
 
-type Code = OsbCode | FleetCode | GuardCode;
+type Code = OsbCode | FleetCode | PassingCode | GuardCode;
 
 export interface ErrorFacts {
   readonly [name: string]: unknown;
@@ -76,6 +79,9 @@ const STATUS = {
   MaintenanceInfoConflict: 422,
   NoCapacity: 422,
   NoKeys: 422,
+  MoveUnfinished: 422,
+  NotHolder: 422,
+  Sealed: 503,
   ServiceUnavailable: 503,
 } satisfies Record<Code, number>;
 
@@ -94,9 +100,20 @@ export interface RenderedError {
 const isCode = (code: string): code is Code => Object.hasOwn(STATUS, code);
 
 /** Whether the thrown is a refusal a caller may read, not a fault of ours. */
-export function isRefusal(thrown: unknown): thrown is DomainError<Code> {
+function isRefusal(thrown: unknown): thrown is DomainError<Code> {
   return thrown instanceof DomainError && isCode(thrown.code);
 }
+
+const PASSING: readonly string[] = [
+  'Sealed',
+  'MoveUnfinished',
+  'NotHolder',
+  'ServiceUnavailable',
+] satisfies readonly PassingCode[];
+
+/** Whether work in the background ends with this, or is tried again. */
+export const isFinalRefusal = (thrown: unknown): thrown is DomainError<Code> =>
+  isRefusal(thrown) && !PASSING.includes(thrown.code);
 
 /** Anything thrown, as OSB shows it. What is not a refusal becomes a blank failure; its details go to the log only. */
 export function renderError(thrown: unknown, correlationId: string): RenderedError {

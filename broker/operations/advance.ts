@@ -1,5 +1,5 @@
 import type { BrokerDeps } from '../deps.js';
-import { isRefusal } from '../errors.js';
+import { isFinalRefusal } from '../errors.js';
 import { Operation, type UpdateTarget } from '../operation.js';
 import { ServiceInstance } from '../service-instance.js';
 import type { Claim } from './claim.js';
@@ -38,7 +38,7 @@ async function progressOf(
       ? await removal(deps, instance, signal)
       : await creation(deps, instance, operation.target, signal);
   } catch (error) {
-    if (isRefusal(error)) return { state: 'failed', description: `refused: ${error.message}` };
+    if (isFinalRefusal(error)) return { state: 'failed', description: `refused: ${error.message}` };
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { BrokerDeps } from '../deps.js';
-import { isRefusal } from '../errors.js';
+import { isFinalRefusal } from '../errors.js';
 import type { Operation } from '../operation.js';
 import type { ServiceInstance } from '../service-instance.js';
 import type { Progress } from './advance.js';
@@ -73,7 +73,7 @@ async function reverted(
     await manager.transaction((inner) => deps.fleet.change(wishOf(instance, plan, instance.parameters), inner));
     return true;
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    if (!isFinalRefusal(error)) throw error;
     operation.description += `; what was before could not be restored: ${error.message}`;
     return false;
   }
