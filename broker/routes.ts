@@ -7,6 +7,7 @@ import { createHandlers, type Handler } from './handlers.js';
 import { apiVersion } from './middleware/api-version.js';
 import { renderErrors } from './middleware/render-errors.js';
 import { requestIdentity } from './middleware/request-identity.js';
+import { operationRoutes } from './operation-routes.js';
 
 type Method = 'GET' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -32,6 +33,7 @@ export function brokerRoutes(deps: BrokerDeps): Router {
   const router = new Router();
   router.all(/^\/v2(\/|$)/, requestIdentity, renderErrors(deps.logger), apiVersion, dispatch(table));
   dashboardRoutes(deps, router);
+  operationRoutes(deps, router);
   return router;
 }
 

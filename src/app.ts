@@ -1,5 +1,5 @@
 import Koa from 'koa';
-import { collectDefaultMetrics, Registry, register } from 'prom-client';
+import { collectDefaultMetrics, register } from 'prom-client';
 import { createBroker } from '../broker/index.js';
 import type { DatabaseConnection } from '../ormconfig.js';
 import { systemClock } from './clock.js';
@@ -53,12 +53,15 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
 }
 
 async function compose(config: Config, logger: Logger, closers: Closers): Promise<App> {
-  // What features count in prom-client's own register is served with the rest.
-  const registry = Registry.merge([new Registry(), register]);
+  // prom-client's own register holds what features count for themselves.
+  const registry = register;
   collectDefaultMetrics({ register: registry });
 
   // One broker per data directory; then the database, and whether it is the one we know; the sandbox beside.
-  const lock = await lockDataDirectory(config.dataDir);
+  const lock = await lockDataDirectory(config.dataDir, (reason) => {
+    logger.fatal({ reason }, 'the lock on the data directory was taken away, stopping');
+    process.kill(process.pid, 'SIGTERM');
+  });
   closers.add('data directory lock', () => lock.release());
   const [sandbox, { connection, dataSource, seal }] = await both(
     openSandbox(config, logger, closers),

@@ -1,7 +1,9 @@
-import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
 /** One recorded decision. Rows are only ever added: a trigger refuses UPDATE, DELETE and TRUNCATE. */
 @Entity('policy_decision')
+@Check('ck_policy_decision_occasion', `occasion IN ('token', 'guard', 'reassessment')`)
+@Check('ck_policy_decision_outcome', `outcome IN ('permit', 'owner_approval', 'deny', 'need_info')`)
 @Index('ix_policy_decision_party', ['party', 'id'])
 @Index('ix_policy_decision_resource', ['resourceId', 'id'])
 export class PolicyDecision {

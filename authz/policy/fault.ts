@@ -12,7 +12,7 @@ export interface Fault extends Position {
 }
 
 /** `policies/wallets.cedar:12:34: unrecognized action … (did you mean `read`?)`. */
-export function faultLine(fault: Fault): string {
+function faultLine(fault: Fault): string {
   const fix = fault.fix === undefined ? '' : ` — ${fault.fix}`;
   return `${fault.file}:${fault.line}:${fault.column}: ${fault.message}${fix}`;
 }

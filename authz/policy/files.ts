@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { PolicyFault } from './fault.js';
 
 export const SCHEMA_FILE = 'schema.cedarschema';
-export const SHARES_FILE = 'shares.yaml';
+const SHARES_FILE = 'shares.yaml';
 const MAX_FILE_BYTES = 1_000_000;
 const MAX_FILES = 2_000;
 

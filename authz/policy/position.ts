@@ -10,7 +10,7 @@ export function positionAtByte(text: string, byteOffset: number): Position {
 }
 
 /** The position just after `before`. */
-export function positionOf(before: string): Position {
+function positionOf(before: string): Position {
   const lines = before.split('\n');
   return { line: lines.length, column: [...(lines.at(-1) ?? '')].length + 1 };
 }

@@ -21,9 +21,9 @@ export interface Question {
 }
 
 /** Scopes the schema does not name, and those of second owners' resources, are this action; the scope stands in `context.scope`. */
-export const GENERIC_ACTION = 'use';
+const GENERIC_ACTION = 'use';
 /** The entity type of second owners' resources and of types the schema does not name. */
-export const GENERIC_RESOURCE = 'Resource';
+const GENERIC_RESOURCE = 'Resource';
 
 const SECONDS_PER_HOUR = 3600;
 const SECONDS_PER_DAY = 86_400;

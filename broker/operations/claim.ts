@@ -1,8 +1,9 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { Operation } from '../operation.js';
 
-/** Longer than any step; after it another worker may take the operation over. */
-const LEASE_SECONDS = 30;
+/** After it another worker may take the operation over; a step that is still running renews it. */
+const LEASE_SECONDS = 10;
+export const HEARTBEAT_MS = 3_000;
 
 /** An operation held by this worker; `fence` marks the claim. */
 export interface Claim {
@@ -33,6 +34,14 @@ export async function lockClaimed(manager: EntityManager, claim: Claim): Promise
     lock: { mode: 'pessimistic_write' },
   });
   return operation && operation.fence === claim.fence ? operation : undefined;
+}
+
+/** The claim's worker is alive. Does nothing for a claim that was lost. */
+export async function renewClaim(dataSource: DataSource, claim: Claim): Promise<void> {
+  await dataSource.query(
+    'UPDATE operation SET lease_until = now() + make_interval(secs => $3) WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL',
+    [claim.operationId, claim.fence.toString(), LEASE_SECONDS],
+  );
 }
 
 /** Gives the operation back, to be looked at again after `delayMs`, with what people may read meanwhile. */

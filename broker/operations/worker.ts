@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf } from '../../src/errors.js';
 import type { BrokerDeps } from '../deps.js';
 import { advance } from './advance.js';
-import { type Claim, claimOperations, releaseClaim } from './claim.js';
+import { type Claim, claimOperations, HEARTBEAT_MS, releaseClaim, renewClaim } from './claim.js';
 
 export interface Worker {
   start(): void;
@@ -12,29 +13,32 @@ export interface Worker {
 const POLL_MS = 500;
 /** Steps wait on the fleet and the database, not on this process. */
 const AT_ONCE = 32;
+const STEP_TIMEOUT_MS = 60_000;
 const AFTER_FAULT_MS = 5_000;
 
 /** Advances accepted operations until they are over. Any number of workers may run over one database. */
 export function createOperationWorker(deps: BrokerDeps): Worker {
   const stopping = new AbortController();
+  const steps = new Set<Promise<void>>();
   let running: Promise<void> | undefined;
-  let wake: (() => void) | undefined;
 
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
-      try {
-        await tick(deps, stopping.signal);
-      } catch (error) {
-        deps.logger.error({ reason: reasonOf(error) }, 'operations could not be claimed');
+      await claimAndStart();
+      await sleep(POLL_MS, undefined, { signal: stopping.signal }).catch(ignoreAbort);
+    }
+    await Promise.all(steps);
+  }
+
+  async function claimAndStart(): Promise<void> {
+    try {
+      const free = AT_ONCE - steps.size;
+      for (const claim of free > 0 ? await claimOperations(deps.dataSource, free) : []) {
+        const running = step(deps, claim, stopping.signal).finally(() => steps.delete(running));
+        steps.add(running);
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, POLL_MS);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        if (stopping.signal.aborted) wake();
-      });
+    } catch (error) {
+      deps.logger.error({ reason: reasonOf(error) }, 'operations could not be claimed');
     }
   }
 
@@ -44,27 +48,40 @@ export function createOperationWorker(deps: BrokerDeps): Worker {
     },
     async stop() {
       stopping.abort();
-      wake?.();
       await running;
     },
   };
 }
 
-/** One round: claims what is due and takes a step in each. */
-export async function tick(deps: BrokerDeps, signal: AbortSignal): Promise<void> {
-  const claims = await claimOperations(deps.dataSource, AT_ONCE);
-  await Promise.all(claims.map((claim) => step(deps, claim, signal)));
-}
-
-async function step(deps: BrokerDeps, claim: Claim, signal: AbortSignal): Promise<void> {
+/** Takes one step and gives the operation back; never rejects. A claim that is not given back ends with its lease. */
+async function step(deps: BrokerDeps, claim: Claim, stopping: AbortSignal): Promise<void> {
+  const heartbeat = setInterval(() => {
+    renewClaim(deps.dataSource, claim).catch((error) => {
+      deps.logger.warn({ operation: claim.operationId, reason: reasonOf(error) }, 'lease not renewed');
+    });
+  }, HEARTBEAT_MS);
   try {
+    const signal = AbortSignal.any([stopping, AbortSignal.timeout(STEP_TIMEOUT_MS)]);
     const description = await advance(deps, claim, signal);
     if (description !== undefined) await releaseClaim(deps.dataSource, claim, POLL_MS, description);
   } catch (error) {
-    deps.logger.error(
-      { operation: claim.operationId, instanceId: claim.instanceId, reason: reasonOf(error) },
-      'operation step failed; it is tried again',
-    );
-    await releaseClaim(deps.dataSource, claim, AFTER_FAULT_MS);
+    await giveBack(deps, claim, error);
+  } finally {
+    clearInterval(heartbeat);
   }
+}
+
+async function giveBack(deps: BrokerDeps, claim: Claim, error: unknown): Promise<void> {
+  const { operationId, instanceId } = claim;
+  const facts = { operation: operationId, instanceId, reason: reasonOf(error) };
+  deps.logger.error(facts, 'operation step failed; it is tried again');
+  try {
+    await releaseClaim(deps.dataSource, claim, AFTER_FAULT_MS);
+  } catch (unreleased) {
+    deps.logger.error({ ...facts, reason: reasonOf(unreleased) }, 'claim not given back; it ends with its lease');
+  }
+}
+
+function ignoreAbort(error: unknown): void {
+  if (!(error instanceof Error && error.name === 'AbortError')) throw error;
 }

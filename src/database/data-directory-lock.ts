@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { reasonOf } from '../errors.js';
 import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 export interface DataDirectoryLock {
@@ -21,9 +22,13 @@ const LONG_DEAD_MS = 30_000;
  * superseded by creating the next number, which the file system gives to one of several starters only.
  * The holder is known by process id, start time, boot and namespace; from elsewhere (another container on the same
  * volume), by its beat.
+ * @param onLost the lock's file was taken away; the caller must stop, it is not alone any more.
  * @throws DataDirectoryInUse within 10 s.
  */
-export async function lockDataDirectory(dataDir: string): Promise<DataDirectoryLock> {
+export async function lockDataDirectory(
+  dataDir: string,
+  onLost: (reason: string) => void = () => undefined,
+): Promise<DataDirectoryLock> {
   const folder = join(dataDir, 'lock');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (;;) {
@@ -36,7 +41,7 @@ export async function lockDataDirectory(dataDir: string): Promise<DataDirectoryL
         );
     }
     const mine = claim(folder, highest + 1);
-    if (mine) return hold(folder, mine);
+    if (mine) return hold(folder, mine, onLost);
   }
 }
 
@@ -66,13 +71,18 @@ function claim(folder: string, number: number): string | undefined {
   return undefined;
 }
 
-function hold(folder: string, mine: string): DataDirectoryLock {
+function hold(folder: string, mine: string, onLost: (reason: string) => void): DataDirectoryLock {
   for (const name of readdirSync(folder)) {
     if (/^\d+$/.test(name) && Number(name) < Number(mine.slice(folder.length + 1))) rmSync(join(folder, name));
   }
   const beat = setInterval(() => {
     const now = new Date();
-    utimesSync(mine, now, now);
+    try {
+      utimesSync(mine, now, now);
+    } catch (gone) {
+      clearInterval(beat);
+      onLost(reasonOf(gone));
+    }
   }, BEAT_MS);
   beat.unref();
   return {

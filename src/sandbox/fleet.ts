@@ -22,7 +22,7 @@ import { executionParts, validatorParts } from './parts.js';
 import { keepPorts } from './ports.js';
 import { Referee } from './referee/referee.js';
 import { Relay } from './relay.js';
-import { foreignness } from './same-site.js';
+import { foreignness, isLoopbackName } from './same-site.js';
 import type { SandboxInfo } from './start.js';
 import { ValidatorClientHandle } from './validator-client/validator-client.js';
 
@@ -105,7 +105,7 @@ export async function startFleet(settings: FleetSettings, logger: Logger): Promi
   const relayServer = await serve(port('relay'), relay.routes());
   const fleet = { chain, referee, validatorClients, beaconNodes, executionNodes, uri };
   const control = await serve(port('control'), controlRoutes(fleet), (message) => {
-    const reason = foreignness(message.headers);
+    const reason = isLoopbackName(message.headers.host) ? foreignness(message.headers) : 'Host is not a loopback name';
     return reason ? { status: 403, body: { code: 403, message: reason } } : undefined;
   });
 

@@ -102,7 +102,7 @@ export class Validators {
 /** As `GET /eth/v1/beacon/states/{id}/validators` writes it; `epoch` decides the status. */
 export function presentValidator(validator: Validator, epoch: number) {
   const { balanceGwei } = validator;
-  const effective = balanceGwei < EFFECTIVE_BALANCE_GWEI ? balanceGwei : EFFECTIVE_BALANCE_GWEI;
+  const full = balanceGwei >= EFFECTIVE_BALANCE_GWEI;
   return {
     index: String(validator.index),
     balance: balanceGwei.toString(),
@@ -110,7 +110,7 @@ export function presentValidator(validator: Validator, epoch: number) {
     validator: {
       pubkey: validator.publicKey,
       withdrawal_credentials: validator.withdrawalCredentials,
-      effective_balance: effective.toString(),
+      effective_balance: (full ? EFFECTIVE_BALANCE_GWEI : balanceGwei).toString(),
       slashed: false,
       activation_eligibility_epoch: String(validator.eligibilityEpoch),
       activation_epoch: Number.isFinite(validator.activationEpoch)

@@ -1,0 +1,93 @@
+import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { loadCredentials } from '../../src/credentials.js';
+import { ConfigFaults, loadConfig } from '../../src/load-config.js';
+import { temporaryFolder } from '../support/database.js';
+
+describe('the configuration', () => {
+  let folder: string;
+  before(() => {
+    folder = temporaryFolder('config');
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  function load(yaml: string, environment: NodeJS.ProcessEnv = {}) {
+    const file = join(folder, 'ovsb.yaml');
+    writeFileSync(file, yaml);
+    return loadConfig({ mode: 'serve', file, environment });
+  }
+  function faults(yaml: string, environment: NodeJS.ProcessEnv = {}): readonly string[] {
+    try {
+      load(yaml, environment);
+    } catch (refused) {
+      if (refused instanceof ConfigFaults) return refused.faults.map((fault) => fault.replace(`${folder}/`, ''));
+      throw refused;
+    }
+    return [];
+  }
+
+  it('of the sandbox is whole, on loopback', () => {
+    const config = loadConfig({ mode: 'sandbox', environment: {} });
+    expect(config).to.include({ host: '127.0.0.1', port: 8080, publicUrl: 'http://127.0.0.1:8080', chainId: 31337 });
+    expect(config.sandbox).to.deep.equal({ slotMs: 1000 });
+  });
+
+  it('takes the environment over the file', () => {
+    const config = load('chain_id: 1\nlog_level: warn\nlisteners: [{address: "127.0.0.1:9000"}]\npolicies: mine', {
+      OVSB_PORT: '9100',
+      OVSB_DATA_DIR: '/srv/ovsb',
+      OVSB_LOG_LEVEL: 'debug',
+      DATABASE_URL: 'postgres://db/ovsb',
+    });
+    expect(config).to.include({
+      port: 9100,
+      dataDir: '/srv/ovsb',
+      logLevel: 'debug',
+      databaseUrl: 'postgres://db/ovsb',
+    });
+    expect(config.policiesDir).to.equal(join(folder, 'mine'));
+    expect(config.publicUrl).to.equal('http://127.0.0.1:9100');
+    expect(config.sandbox).to.equal(undefined);
+  });
+
+  it('reports all faults together, each with its place', () => {
+    const found = faults('chain_id: 0\nlisteners:\n  - address: nowhere\n    serves: [broker, tea]\nlog_levl: info\n', {
+      OVSB_PORT: '99999',
+      OVSB_DATA_DIR: 'relative',
+    });
+    const expected = [/^OVSB_PORT /, /^OVSB_DATA_DIR must be an absolute path/, /^ovsb.yaml:1 chain_id /];
+    expected.push(
+      /^ovsb.yaml:3 listeners.0.address /,
+      /^ovsb.yaml:4 listeners.0.serves.1 .*console/,
+      /^ovsb.yaml:5 log_levl is not a known/,
+    );
+    for (const line of expected)
+      expect(
+        found.filter((fault) => line.test(fault)),
+        String(line),
+      ).to.have.lengthOf(1);
+  });
+
+  it('names line and column of broken YAML', () => {
+    expect(faults('chain_id: 1\na: [\n')[0]).to.match(/^ovsb.yaml:\d+:\d+ /);
+    expect(faults('chain_id: 1\nchain_id: 2\n')[0]).to.match(/^ovsb.yaml:2:1 .*unique/);
+  });
+
+  it('refuses a public address without TLS or trusted proxies', () => {
+    const yaml = 'chain_id: 1\nlisteners: [{address: "0.0.0.0:80"}]\n';
+    expect(faults(yaml)).to.have.lengthOf(1);
+    expect(faults(`${yaml}trusted_proxies: [10.0.0.0/8]\n`)).to.deep.equal([]);
+    expect(faults('chain_id: 1', { OVSB_HOST: '192.0.2.1' })).to.have.lengthOf(1);
+  });
+
+  it('credentials.json is written once, mode 0600; a new issuer keeps the secrets', () => {
+    const first = loadCredentials(folder, 'http://127.0.0.1:1/authz');
+    expect(statSync(join(folder, 'credentials.json')).mode & 0o777).to.equal(0o600);
+    expect(loadCredentials(folder, 'http://127.0.0.1:1/authz')).to.deep.equal(first);
+    expect(loadCredentials(folder, 'https://b/authz')).to.deep.equal({ ...first, issuer: 'https://b/authz' });
+    expect(new Set([first.operator.client_secret, first.client.client_secret, first.platform.password]).size).to.equal(
+      3,
+    );
+  });
+});

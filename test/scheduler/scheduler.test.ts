@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { Registry } from 'prom-client';
+import type { Job } from '../../src/job.js';
+import { startScheduler } from '../../src/scheduler/scheduler.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { quietLogger } from '../support/quiet-logger.js';
+
+const EVERY_SECOND = '* * * * * *';
+
+describe('the scheduler', function () {
+  this.timeout(30_000);
+  let database: TestDatabase;
+  before(async () => {
+    database = await testDatabase();
+  });
+  after(() => database.drop());
+
+  const start = (jobs: Job[], registry = new Registry()) =>
+    startScheduler({ connection: database.connection, jobs, logger: quietLogger, registry });
+
+  it('runs a job on one of two replicas, and on the other once the first has gone', async () => {
+    const runs: string[] = [];
+    const job = (replica: string): Job => ({
+      name: 'look',
+      schedule: EVERY_SECOND,
+      run: async () => void runs.push(replica),
+    });
+    const first = await start([job('first')]);
+    const second = await start([job('second')]);
+    await sleep(2_500);
+    expect(new Set(runs)).to.deep.equal(new Set(['first']));
+    await first.close();
+    await sleep(3_500);
+    expect(runs.at(-1)).to.equal('second');
+    await second.close();
+  });
+
+  it('runs a job one at a time, counts one that throws, and goes on', async () => {
+    const registry = new Registry();
+    let inside = 0;
+    let most = 0;
+    let failures = 0;
+    const slow: Job = {
+      name: 'slow',
+      schedule: EVERY_SECOND,
+      async run() {
+        most = Math.max(most, ++inside);
+        await sleep(1_500);
+        inside--;
+      },
+    };
+    const failing: Job = {
+      name: 'failing',
+      schedule: EVERY_SECOND,
+      async run() {
+        failures++;
+        throw new Error('no');
+      },
+    };
+    const scheduler = await start([slow, failing], registry);
+    await sleep(4_200);
+    await scheduler.close();
+    expect(most).to.equal(1);
+    expect(failures).to.be.least(2);
+    expect(await registry.metrics()).to.match(/ovsb_job_runs_total\{job="failing",result="failed"\} [2-9]/);
+  });
+
+  it('aborts what runs when the leadership is lost, and at close', async () => {
+    const reasons: string[] = [];
+    const waiting: Job = {
+      name: 'waiting',
+      schedule: EVERY_SECOND,
+      run: (signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            reasons.push(String(signal.reason));
+            resolve();
+          });
+        }),
+    };
+    const scheduler = await start([waiting]);
+    await sleep(1_500);
+    await database.dataSource.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    );
+    await sleep(3_500);
+    expect(reasons).to.have.lengthOf(1);
+    await scheduler.close();
+    expect(reasons).to.have.lengthOf(2);
+  });
+});
