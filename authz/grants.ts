@@ -87,6 +87,18 @@ export class Grants {
     for (const { jti } of rpts) await announce(manager, { kind: 'token', id: jti }, now.getTime());
   }
 
+  /** Ends every ticket, grant, PCT and PAT. */
+  async revokeAll(): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      const now = this.clock.nowMs();
+      await manager.query('DELETE FROM permission_ticket');
+      await manager.query('DELETE FROM persisted_claims');
+      await manager.query("DELETE FROM oauth_record WHERE model <> 'Client'");
+      await manager.query('UPDATE uma_grant SET revoked_at = $1 WHERE revoked_at IS NULL', [new Date(now)]);
+      await announce(manager, { kind: 'all' }, now);
+    });
+  }
+
   /** Ends one RPT. False when it had ended already: of parallel upgrades of one RPT a single one carries it over. */
   async revokeRpt(jti: string, manager?: EntityManager): Promise<boolean> {
     if (manager === undefined) return this.dataSource.transaction((own) => this.revokeRpt(jti, own));

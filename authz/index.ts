@@ -139,6 +139,8 @@ export interface AuthorizationServer {
   readonly jobs: readonly Job[];
   /** Signs with a new key from now on; live RPTs stay valid. */
   rotateSigningKeys(): Promise<void>;
+  /** After a restore (security.md A1): every ticket, RPT, refresh token, PCT and PAT is dead; clients and resources stay. */
+  revokeAll(): Promise<void>;
   /** Calls back within a second of a revocation anywhere. Returns the unsubscribe function. */
   onRevocation(listener: (revocation: Revocation) => void): () => void;
   /** Why the server cannot serve now (a bad policy set while running is not a reason; see `policyFault`). */

@@ -50,3 +50,12 @@ export function oauthAdapter(dataSource: DataSource, clock: Clock) {
     }
   };
 }
+
+/** Are there at least `count` records of this model? Counts no further. */
+export async function hasRecords(dataSource: DataSource, model: string, count: number): Promise<boolean> {
+  const rows = await dataSource.query('SELECT 1 FROM oauth_record WHERE model = $1 OFFSET $2 LIMIT 1', [
+    model,
+    count - 1,
+  ]);
+  return (rows as unknown[]).length > 0;
+}

@@ -52,10 +52,15 @@ const isMetadata = compileSchema<ClientMetadata>({
 export interface RegistrationParts {
   /** The provider's client storage. */
   readonly clients: { upsert(id: string, payload: AdapterPayload): Promise<void> };
+  /** Are there `MAX_CLIENTS` already? */
+  full(): Promise<boolean>;
   readonly clock: Clock;
   readonly open: boolean;
   readonly initialAccessToken?: string;
 }
+
+/** Open registration is a way to fill a disk. */
+export const MAX_CLIENTS = 100_000;
 
 /** Dynamic client registration (RFC 7591) with UMA's `claims_redirect_uris` (D9). A client is its own resource owner. */
 export function registrationRoutes(parts: RegistrationParts): Router {
@@ -63,6 +68,8 @@ export function registrationRoutes(parts: RegistrationParts): Router {
   router.post('/register', async (ctx) => {
     requireAccess(parts, ctx);
     const metadata = validated(await readJson(ctx));
+    if (await parts.full())
+      throw new ProtocolError(503, 'temporarily_unavailable', `no more than ${MAX_CLIENTS} clients`);
     const id = randomUUID();
     const secret = metadata.token_endpoint_auth_method === 'none' ? undefined : randomSecret();
     await parts.clients.upsert(id, stored(id, metadata, secret));
@@ -112,9 +119,16 @@ function validated(body: unknown): KnownMetadata {
 
 const KNOWN = new Set(['client_name', 'client_uri', 'contacts', 'redirect_uris', 'claims_redirect_uris', 'scope']);
 
-/** An absolute URI without fragment; https, a private-use scheme, or http on loopback and in plain sight of people. */
+/** RFC 3986 2: it goes into a header as it is. */
+const URI_CHARACTERS = /^[\x21-\x7e]+$/;
+
+/** An absolute URI without fragment; https, http or a private-use scheme; nothing a browser would run. */
 function requireRedirectUri(uri: string): void {
-  const bad = !URL.canParse(uri) || uri.includes('#') || FORBIDDEN_SCHEMES.has(new URL(uri).protocol);
+  const bad =
+    !URI_CHARACTERS.test(uri) ||
+    !URL.canParse(uri) ||
+    uri.includes('#') ||
+    FORBIDDEN_SCHEMES.has(new URL(uri).protocol);
   if (bad)
     throw new ProtocolError(
       400,

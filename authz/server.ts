@@ -14,7 +14,7 @@ import { renderErrors } from './http.js';
 import type { AuthorizationServer, Guard } from './index.js';
 import { claimsRoutes } from './interaction/claims-routes.js';
 import { openIdMetadata, uma2Metadata } from './metadata.js';
-import { oauthAdapter } from './oauth-adapter.js';
+import { hasRecords, oauthAdapter } from './oauth-adapter.js';
 import { Pcts } from './pct.js';
 import { Platforms } from './platform.js';
 import { decisionRoutes } from './policy/decision-routes.js';
@@ -28,7 +28,7 @@ import { createProvider } from './provider.js';
 import { rateLimit } from './rate-limit.js';
 import { Reassessment } from './reassessment.js';
 import { refreshGrant } from './refresh.js';
-import { registrationRoutes } from './registration-routes.js';
+import { MAX_CLIENTS, registrationRoutes } from './registration-routes.js';
 import { ApprovalQueue } from './requests/approval-queue.js';
 import { requestRoutes } from './requests/request-routes.js';
 import { RevocationFeed } from './revocation.js';
@@ -85,6 +85,7 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
     guard: parts.guard,
     jobs: [expiryJob(deps.dataSource, deps.clock)],
     rotateSigningKeys: () => parts.keys.rotate(),
+    revokeAll: () => parts.grants.revokeAll(),
     onRevocation: (listener) => parts.feed.listen(listener),
     notReady: () => (parts.feed.confirmed ? undefined : 'revocations cannot be read from the database'),
     policyFault: () => deps.policy.fault(),
@@ -148,6 +149,7 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
     revocationRoutes({ ...parts, provider: () => provider }),
     registrationRoutes({
       clients: new (oauthAdapter(deps.dataSource, deps.clock))('Client'),
+      full: () => hasRecords(deps.dataSource, 'Client', MAX_CLIENTS),
       clock: deps.clock,
       open: options.openRegistration,
       ...(options.initialAccessToken !== undefined && { initialAccessToken: options.initialAccessToken }),

@@ -70,6 +70,8 @@ describe('Discovery and registration', () => {
   for (const [what, metadata] of Object.entries({
     'a javascript redirect': { claims_redirect_uris: ['javascript:alert(1)'] },
     'a relative redirect': { claims_redirect_uris: ['/back'] },
+    'a line end in a redirect': { claims_redirect_uris: ['https://x.example/\nSet-Cookie:a'] },
+    'a redirect beyond ASCII': { claims_redirect_uris: ['https://x.example/ü'] },
     'a fragment': { claims_redirect_uris: ['https://x.example/#f'] },
     'an unknown grant type': { grant_types: ['implicit'] },
     'an unknown authentication method': { token_endpoint_auth_method: 'private_key_jwt' },

@@ -136,6 +136,41 @@ describe('Revocation', () => {
     stop();
   });
 
+  it('A1: after a restore nothing earlier is alive: RPT, refresh token, PCT, PAT, ticket', async () => {
+    const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
+    const pat = await patOf(authz.issuer, { clientId: 'operator', clientSecret: 'operator-secret' });
+    const ticket = ticketIn(await call(guardedUrl(authz.issuer, plan, 'instance:create')));
+    const revocations: Revocation[] = [];
+    const stop = replica.server.onRevocation((revocation) => revocations.push(revocation));
+    await authz.server.revokeAll();
+    expect((await use(replica, rpt)).status).to.equal(401);
+    const form = { grant_type: 'refresh_token', refresh_token: rpt.body.refresh_token };
+    expect((await token(authz.issuer, CLI, form)).body.error).to.equal('invalid_grant');
+    expect((await present(authz.issuer, CLI, ticket)).body.error).to.equal('invalid_grant');
+    const fresh = ticketIn(await call(guardedUrl(authz.issuer, plan, 'instance:create')));
+    expect((await present(authz.issuer, CLI, fresh, { pct: rpt.body.pct })).body.error).to.equal('need_info');
+    const listed = await call(`${authz.issuer}/resources`, { headers: { authorization: `Bearer ${pat}` } });
+    expect(listed.status).to.equal(401);
+    expect(await heard(revocations)).to.deep.include({ kind: 'all' });
+    stop();
+  });
+
+  it('what has expired is deleted, what lives is not', async () => {
+    const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
+    await call(guardedUrl(authz.issuer, plan, 'instance:create'));
+    const [job] = authz.server.jobs;
+    const tickets = async () =>
+      Number((await authz.database.dataSource.query('SELECT count(*) FROM permission_ticket'))[0].count);
+    await job?.run(new AbortController().signal);
+    expect(await tickets()).to.be.greaterThan(0);
+    expect((await use(authz, rpt)).status).to.equal(200);
+    authz.skewMs = 9 * 3_600_000;
+    await job?.run(new AbortController().signal);
+    authz.skewMs = 0;
+    expect(await tickets()).to.equal(0);
+    expect((await use(authz, rpt)).status).to.equal(401);
+  });
+
   describe('B4: a policy change', () => {
     const settled = async (rpt: Answer, status: number) => {
       for (let waited = 0; waited < 2000; waited += 25) {

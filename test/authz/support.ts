@@ -97,7 +97,9 @@ export interface TestAuthorization {
 /** An authorization server on a fresh database behind HTTP, with a protected path `/guarded/<resource id>/<scope>`. */
 export async function startAuthorization(
   options: Partial<AuthorizationDeps['options']> = {},
-  shared?: Pick<TestAuthorization, 'database' | 'dataKey'> & { issuer?: string },
+  /** Makes it another replica of this one. */
+  shared?: Pick<TestAuthorization, 'database' | 'dataKey' | 'issuer'>,
+  engine?: PolicyEngine,
 ): Promise<TestAuthorization> {
   const database = shared?.database ?? (await testDatabase());
   const http: Server = createServer();
@@ -116,7 +118,7 @@ export async function startAuthorization(
     operator: OPERATOR,
     client: CLIENT,
     platforms: [PLATFORM],
-    policy: policies,
+    policy: engine ?? policies,
     claims: createClaimVerifier({ issuer, chainId: CHAIN_ID }),
     decisions: { record: async (decision) => void decisions.push(decision) },
     facts: async () => ({ resource: {}, party: {} }),
