@@ -11,7 +11,7 @@ export interface RpcRequest {
   readonly params: object | undefined;
 }
 
-export interface InvalidRequest {
+interface InvalidRequest {
   readonly kind: 'invalid';
   readonly id: RpcId;
   readonly reason: string;

@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { RpcGroup, RpcLimits } from './endpoint.js';
 
 /** A bound JSON-RPC endpoint; open until `closedAt`. Its resource id is never used again, its binding id may be. */
@@ -6,6 +6,10 @@ import type { RpcGroup, RpcLimits } from './endpoint.js';
 // INVARIANT: at most one open endpoint per binding id.
 @Index('ux_rpc_endpoint_open_binding', ['bindingId'], { unique: true, where: 'closed_at IS NULL' })
 @Index('ix_rpc_endpoint_closed_in_transaction', ['closedInTransaction'], { where: 'closed_in_transaction IS NOT NULL' })
+@Check('ck_rpc_endpoint_binding_id', 'length(binding_id) BETWEEN 1 AND 1024')
+@Check('ck_rpc_endpoint_groups', "groups <@ ARRAY['read','logs','send','trace']")
+@Check('ck_rpc_endpoint_token_hash', 'octet_length(token_hash) = 32')
+@Check('ck_rpc_endpoint_closed', '(closed_at IS NULL) = (closed_in_transaction IS NULL)')
 export class RpcEndpoint {
   @PrimaryColumn({ name: 'resource_id', type: 'text', primaryKeyConstraintName: 'pk_rpc_endpoint' })
   resourceId!: string;

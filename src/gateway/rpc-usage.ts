@@ -1,4 +1,4 @@
-import { Column, Entity, PrimaryColumn, type ValueTransformer } from 'typeorm';
+import { Check, Column, Entity, PrimaryColumn, type ValueTransformer } from 'typeorm';
 
 const asBigint: ValueTransformer = {
   to: (value: bigint) => value.toString(),
@@ -7,6 +7,7 @@ const asBigint: ValueTransformer = {
 
 /** What was called through an endpoint on one UTC day, summed over replicas. */
 @Entity({ name: 'rpc_usage' })
+@Check('ck_rpc_usage_counts', 'requests >= 0 AND units >= 0')
 export class RpcUsage {
   @PrimaryColumn({ name: 'resource_id', type: 'text', primaryKeyConstraintName: 'pk_rpc_usage' })
   resourceId!: string;

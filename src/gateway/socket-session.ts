@@ -13,7 +13,7 @@ const MOST_PENDING = 32;
 const MOST_BEHIND = 4 * 1024 * 1024;
 
 /** Why a socket ends, with its close code (RFC 6455, 7.4.1; 1012 and 1013 of the IANA registry). */
-export const ENDINGS = {
+const ENDINGS = {
   expired: [1008, 'credential expired'],
   revoked: [1008, 'credential revoked'],
   unbound: [1008, 'binding deleted'],
