@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { PublicKey, Signature, verify } from '@chainsafe/blst';
-import type { VerifiedClaims } from '../policy/types.js';
+import type { ClaimToken, VerifiedClaims } from '../policy/types.js';
 import { type BadClaims, bad, isBad } from './bad.js';
-import { type BoundClaimToken, boundTo, type MessagePlace } from './message-bindings.js';
+import { boundTo, type MessagePlace } from './message-bindings.js';
 import { type MessageKind, parseSignInMessage } from './sign-in-message.js';
 import { decodeJsonToken } from './token-json.js';
 
@@ -30,7 +30,7 @@ export function blsWithdrawalSigningRoot(message: string): Buffer {
 }
 
 /** Verifies base64url(JSON {message, signature}); proves the 0x00 withdrawal credentials of the key. Never throws. */
-export function verifyBlsWithdrawal(token: BoundClaimToken, place: MessagePlace): VerifiedClaims {
+export function verifyBlsWithdrawal(token: ClaimToken, place: MessagePlace): VerifiedClaims {
   const fields = decodeJsonToken(token.token, ['message', 'signature']);
   if (isBad(fields)) return fields as BadClaims;
   const { message: text = '', signature = '' } = fields as Readonly<Record<string, string>>;

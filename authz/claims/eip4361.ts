@@ -1,8 +1,8 @@
 import { type Hex, recoverMessageAddress } from 'viem';
-import type { VerifiedClaims } from '../policy/types.js';
+import type { ClaimToken, VerifiedClaims } from '../policy/types.js';
 import { type BadClaims, bad, isBad } from './bad.js';
 import type { ContractSignatures } from './eip1271.js';
-import { type BoundClaimToken, boundTo, type MessagePlace } from './message-bindings.js';
+import { boundTo, type MessagePlace } from './message-bindings.js';
 import { ETHEREUM_ACCOUNT, parseSignInMessage, type SignInMessage } from './sign-in-message.js';
 import { decodeJsonToken } from './token-json.js';
 
@@ -20,7 +20,7 @@ export interface Eip4361Options extends MessagePlace {
 }
 
 /** Verifies base64url(JSON {message, signature}): whoever signed the message is the requesting party. Never throws. */
-export async function verifyEip4361(token: BoundClaimToken, options: Eip4361Options): Promise<VerifiedClaims> {
+export async function verifyEip4361(token: ClaimToken, options: Eip4361Options): Promise<VerifiedClaims> {
   const fields = decodeJsonToken(token.token, ['message', 'signature']);
   if (isBad(fields)) return fields as BadClaims;
   const { message: text = '', signature = '' } = fields as Readonly<Record<string, string>>;

@@ -16,16 +16,10 @@ export interface MessagePlace {
   readonly chainId: number;
 }
 
-/** A claim token with what the caller knows beside it. */
-export interface BoundClaimToken extends ClaimToken {
-  /** Resource ids of the ticket; a message that names another resource is refused. */
-  readonly resourceIds?: readonly string[];
-}
-
 /** Is this message for this server, this ticket, this client, now? Its encryption key when it is; else what is wrong. */
 export function boundTo(
   message: SignInMessage,
-  token: BoundClaimToken,
+  token: ClaimToken,
   place: MessagePlace,
 ): { readonly encryptionPublicKey?: string } | BadClaims {
   const bindings = readBindings(message.resources);
@@ -83,7 +77,7 @@ function faultOfTime(message: SignInMessage, nowMs: number): BadClaims | undefin
   return undefined;
 }
 
-function faultOfBindings(bindings: Bindings, token: BoundClaimToken): BadClaims | undefined {
+function faultOfBindings(bindings: Bindings, token: ClaimToken): BadClaims | undefined {
   if (bindings.encryptionKeys.length > 1) return bad('format', 'resources name more than one urn:ovsb:x25519:');
   if (!bindings.encryptionKeys.every(isEncryptionPublicKey))
     return bad('format', 'urn:ovsb:x25519: is not a usable key');

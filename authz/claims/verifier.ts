@@ -1,10 +1,9 @@
-import type { ClaimVerifier, VerifiedClaims } from '../policy/types.js';
+import type { ClaimToken, ClaimVerifier, VerifiedClaims } from '../policy/types.js';
 import { bad } from './bad.js';
 import { BLS_WITHDRAWAL_FORMAT, verifyBlsWithdrawal } from './bls-withdrawal.js';
 import { ContractSignatures } from './eip1271.js';
 import { EIP4361_FORMAT, verifyEip4361 } from './eip4361.js';
 import { ID_TOKEN_FORMAT, IdTokens, type TrustedIssuer } from './id-token.js';
-import type { BoundClaimToken } from './message-bindings.js';
 
 export interface ClaimVerifierOptions {
   /** `<public_url>/authz`. */
@@ -22,7 +21,7 @@ export function createClaimVerifier(options: ClaimVerifierOptions): ClaimVerifie
   const { executionNodeUri, idTokenIssuers = [] } = options;
   const contracts = executionNodeUri === undefined ? undefined : new ContractSignatures({ executionNodeUri });
   const eip4361 = { ...options, ...(contracts === undefined ? {} : { contracts }) };
-  const formats = new Map<string, (token: BoundClaimToken) => Promise<VerifiedClaims>>([
+  const formats = new Map<string, (token: ClaimToken) => Promise<VerifiedClaims>>([
     [EIP4361_FORMAT, (token) => verifyEip4361(token, eip4361)],
     [BLS_WITHDRAWAL_FORMAT, async (token) => verifyBlsWithdrawal(token, options)],
   ]);

@@ -1,10 +1,10 @@
-import { watch } from 'node:fs';
 import { Counter, register } from 'prom-client';
 import { reasonOf } from '../../src/errors.js';
 import type { Logger } from '../../src/logger.js';
 import { Decider } from './decide.js';
 import { PolicyFault } from './fault.js';
 import { type PolicyFiles, readPolicyFiles, signatureOf } from './files.js';
+import { FolderWatch } from './folder-watch.js';
 import { loadPolicySet, parsePolicySet } from './load.js';
 import { Preparsed } from './preparsed.js';
 import type { AssessRequest, PolicyEngine } from './types.js';
@@ -24,8 +24,6 @@ export interface PolicyEngineOptions {
 const POLL_MS = 250;
 /** security.md C3: a file still being written is not a policy. */
 const STABLE_MS = 1_000;
-/** Editors fire several events a save. */
-const NUDGE_MS = 50;
 
 const reloads =
   (register.getSingleMetric('ovsb_policy_reloads_total') as Counter | undefined) ??
@@ -40,37 +38,43 @@ const reloads =
  * `file:line:column: mistake — fix` line per fault, when the files at start are bad: the start must refuse.
  */
 export async function createPolicyEngine(options: PolicyEngineOptions): Promise<PolicyEngine> {
-  const signature = await signatureOf(options.folder);
-  const files = await readPolicyFiles(options.folder);
+  const { signature, files } = await firstRead(options.folder);
   mindWritable(files, options);
   const preparsed = new Preparsed();
   const decider = new Decider(loadPolicySet(files), preparsed);
   return new WatchingEngine(options, decider, preparsed, signature);
 }
 
+/** What became of a set of files: a thread of its own has found them good, or this is what is wrong. */
+type Examined = { readonly files: PolicyFiles } | { readonly thrown: unknown };
+
 class WatchingEngine implements PolicyEngine {
   #decider: Decider;
   readonly #preparsed: Preparsed;
-  #fault: string | undefined;
-  /** Of the files last read, whatever came of them. */
-  #readSignature: string;
-  #seenSignature: string;
-  #seenAt = performance.now();
-  readonly #listeners = new Set<() => void>();
   readonly #options: PolicyEngineOptions;
-  #timer: NodeJS.Timeout | undefined;
-  readonly #watcher: { close(): void } | undefined;
-  #looking = false;
+  readonly #watch: FolderWatch;
+  readonly #listeners = new Set<() => void>();
+  #fault: string | undefined;
+  /** Begun at the first sight of a change, so that the second of rest is not idle. */
+  #ahead: Promise<Examined> | undefined;
   #stopped = false;
 
   constructor(options: PolicyEngineOptions, decider: Decider, preparsed: Preparsed, signature: string) {
     this.#options = options;
     this.#decider = decider;
     this.#preparsed = preparsed;
-    this.#readSignature = signature;
-    this.#seenSignature = signature;
-    this.#watcher = this.#watch();
-    this.#lookIn(options.pollMs ?? POLL_MS);
+    this.#watch = new FolderWatch({
+      folder: options.folder,
+      signature,
+      pollMs: options.pollMs ?? POLL_MS,
+      stableMs: options.stableMs ?? STABLE_MS,
+      logger: options.logger,
+      touched: () => {
+        this.#ahead ??= this.#examine();
+      },
+      settled: () => this.#take(),
+      failed: (thrown) => this.#refuse(thrown),
+    });
   }
 
   hash(): string {
@@ -92,85 +96,61 @@ class WatchingEngine implements PolicyEngine {
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    this.#watcher?.close();
+    this.#watch.stop();
     this.#listeners.clear();
   }
 
-  /** Only a nudge: polling alone is enough where the kernel cannot watch. */
-  #watch(): { close(): void } | undefined {
+  async #examine(): Promise<Examined> {
     try {
-      const watcher = watch(this.#options.folder, { persistent: false }, () => this.#lookIn(NUDGE_MS));
-      watcher.on('error', (error) =>
-        this.#options.logger.debug({ reason: error.message }, 'policy folder is polled only'),
-      );
-      return watcher;
-    } catch (thrown) {
-      this.#options.logger.debug({ reason: reasonOf(thrown) }, 'policy folder is polled only');
-      return undefined;
-    }
-  }
-
-  #lookIn(milliseconds: number): void {
-    if (this.#stopped) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => void this.#look().finally(() => this.#lookIn(this.#options.pollMs ?? POLL_MS)),
-      milliseconds,
-    );
-    this.#timer.unref();
-  }
-
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    try {
-      const signature = await signatureOf(this.#options.folder);
-      if (signature !== this.#seenSignature) {
-        this.#seenSignature = signature;
-        this.#seenAt = performance.now();
-      }
-      const quietMs = performance.now() - this.#seenAt;
-      if (signature === this.#readSignature || quietMs < (this.#options.stableMs ?? STABLE_MS)) return;
       const files = await readPolicyFiles(this.#options.folder);
-      this.#readSignature = signature;
-      await this.#take(files);
+      mindWritable(files, this.#options);
+      if (files.hash !== this.#decider.set.hash) await validateApart(files);
+      return { files };
     } catch (thrown) {
-      this.#refuse(thrown);
-    } finally {
-      this.#looking = false;
+      return { thrown };
     }
   }
 
-  async #take(files: PolicyFiles): Promise<void> {
-    if (files.hash === this.#decider.set.hash) {
-      this.#fault = undefined;
-      return;
-    }
-    mindWritable(files, this.#options);
-    await validateApart(files);
+  /** The files at rest: what was examined ahead serves only if it was exactly these. */
+  async #take(): Promise<void> {
+    const ahead = await this.#ahead;
+    this.#ahead = undefined;
+    const files = await readPolicyFiles(this.#options.folder);
+    const same = ahead !== undefined && 'files' in ahead && ahead.files.hash === files.hash;
+    const examined = same ? ahead : await this.#examine();
+    if ('thrown' in examined) this.#refuse(examined.thrown);
+    else this.#use(examined.files);
+  }
+
+  #use(files: PolicyFiles): void {
     if (this.#stopped) return;
-    this.#decider = new Decider(parsePolicySet(files), this.#preparsed);
+    if (files.hash !== this.#decider.set.hash) {
+      this.#decider = new Decider(parsePolicySet(files), this.#preparsed);
+      reloads.inc({ result: 'accepted' });
+      const policies = this.#decider.set.policies.length;
+      this.#options.logger.info({ policySet: files.hash, policies }, 'policies changed');
+      for (const listener of this.#listeners) listener();
+    }
     this.#fault = undefined;
-    reloads.inc({ result: 'accepted' });
-    this.#options.logger.info(
-      { policySet: files.hash, policies: this.#decider.set.policies.length },
-      'policies changed',
-    );
-    for (const listener of this.#listeners) listener();
   }
 
   #refuse(thrown: unknown): void {
     const fault = reasonOf(thrown);
-    // What could not even be read may be readable again without having changed.
-    if (!(thrown instanceof PolicyFault)) this.#readSignature = '';
     if (this.#stopped || fault === this.#fault) return;
     this.#fault = fault;
     reloads.inc({ result: 'refused' });
-    this.#options.logger.error(
-      { fault, policySet: this.hash() },
-      'policy files refused; the last good set stays in force',
-    );
+    const facts = { fault, policySet: this.hash() };
+    this.#options.logger.error(facts, 'policy files refused; the last good set stays in force');
+  }
+}
+
+async function firstRead(folder: string): Promise<{ readonly signature: string; readonly files: PolicyFiles }> {
+  try {
+    return { signature: await signatureOf(folder), files: await readPolicyFiles(folder) };
+  } catch (thrown) {
+    if (thrown instanceof PolicyFault) throw thrown;
+    const fix = 'OVSB_POLICIES names the folder of *.cedar and schema.cedarschema';
+    throw new PolicyFault([{ file: folder, line: 1, column: 1, message: `cannot be read: ${reasonOf(thrown)}`, fix }]);
   }
 }
 

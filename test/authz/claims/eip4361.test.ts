@@ -136,6 +136,14 @@ describe('claims: EIP-4361', () => {
     );
   });
 
+  it('a message that names a resource is good for that resource only', async () => {
+    const message = messageFor('ticket-1', {}, ['urn:ovsb:resource:r-1']);
+    const token = tokenOf(message, await wallet.signMessage({ message }));
+    const base = { format: FORMAT, token, ticket: 'ticket-1', clientId: 'app', nowMs: NOW };
+    expect(problemOf(await verifier.verify({ ...base, resourceIds: ['r-1', 'r-2'] }))).to.equal('ok');
+    expect(problemOf(await verifier.verify({ ...base, resourceIds: ['r-2'] }))).to.equal('resource');
+  });
+
   it('refuses unknown formats, oversized tokens and tokens that are not JSON', async () => {
     const base = { ticket: 'ticket-1', clientId: 'app', nowMs: NOW };
     for (const [format, token] of [

@@ -90,6 +90,13 @@ describe('policy files', () => {
       .and.match(/policies\/owners\/o\/b\.cedar:2:/);
   });
 
+  it('an absent folder is refused with its path and what to set', async () => {
+    const started = createPolicyEngine({ folder: '/nowhere/policies', writableFiles: 'warn', logger: silent });
+    expect(await started.then(() => '', reasonOf)).to.match(
+      /^\/nowhere\/policies:1:1: cannot be read: .* — OVSB_POLICIES/,
+    );
+  });
+
   it('a policy in a folder that is not read is refused, not silently left out', async () => {
     expect(await refusal({ 'sub/x.cedar': GOOD })).to.match(
       /^policies\/sub\/x\.cedar:1:1: policies are not read from here — move it/,
