@@ -58,7 +58,8 @@ async function watch(options: Options): Promise<void> {
 
 async function read(operator: OperatorClient, { state }: Options): Promise<MoveBody[]> {
   const query = state === undefined ? '' : `?state=${encodeURIComponent(state)}`;
-  return (await operator.call('GET', `/fleet/moves${query}`)).body as unknown as MoveBody[];
+  const { body } = await operator.call('GET', `/fleet/moves${query}`);
+  return (body as unknown as { moves: MoveBody[] }).moves;
 }
 
 function line(move: MoveBody, moves: readonly MoveBody[]): string {

@@ -13,7 +13,7 @@ import type { FleetProvisioning, Pair, StakeSource } from './index.js';
 import type { OpenInventory } from './inventory/open-inventory.js';
 import { look } from './look/look.js';
 import { NodeState } from './look/node-state.js';
-import type { Moves } from './moves/index.js';
+import type { MoveControl, Moves } from './moves/index.js';
 import { offeredPairs } from './offered-pairs.js';
 import { HighsSolver } from './planner/solver.js';
 import { approvePlan } from './plans/approve-plan.js';
@@ -28,7 +28,7 @@ import type { DiversityPolicy } from './targets/targets.js';
 
 export interface FleetOptions {
   readonly dataSource: DataSource;
-  readonly moves: Moves;
+  readonly moves: Moves & Pick<MoveControl, 'abort'>;
   readonly inventory: OpenInventory;
   /** policies/diversity.yaml. */
   readonly diversityPath: string;
@@ -75,7 +75,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const know = async () => {
     hindrance = await startHindrance(plans);
   };
-  const halted: Moves = {
+  const halted: FleetOptions['moves'] = {
     ...bound(moves),
     paused: async () => sealedPause(seal, clock) ?? moves.paused(),
     pause: (reason) => moves.pause(reason).then(know),
@@ -183,7 +183,7 @@ function sealedPause(seal: FleetOptions['seal'], clock: Clock): { reason: string
 }
 
 /** Moves may be a class: its methods keep their object. */
-function bound(moves: Moves): Moves {
+function bound(moves: FleetOptions['moves']): FleetOptions['moves'] {
   return {
     start: (move, manager) => moves.start(move, manager),
     list: (filter) => moves.list(filter),
@@ -195,5 +195,6 @@ function bound(moves: Moves): Moves {
     advance: (signal) => moves.advance(signal),
     reconcile: (signal) => moves.reconcile(signal),
     adopt: (signal) => moves.adopt(signal),
+    abort: (id, manager) => moves.abort(id, manager),
   };
 }

@@ -80,7 +80,7 @@ export function fleetRoutes(deps: FleetRoutesDeps, guard: Guard, resourceId: str
 
   router.get('/moves', may('read'), async (ctx) => {
     const state = readMoveState(ctx.query.state);
-    ctx.body = (await deps.moves.list(state === undefined ? {} : { state })).map(presentMove);
+    ctx.body = { moves: (await deps.moves.list(state === undefined ? {} : { state })).map(presentMove) };
   });
 
   router.get('/moves/:id', may('read'), async (ctx) => {

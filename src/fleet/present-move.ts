@@ -10,6 +10,7 @@ export function presentMove(move: MoveView) {
     state: move.state,
     reason: move.state === 'hold' ? (move.holdReason ?? move.reason) : move.reason,
     serves: move.reason,
+    ...(move.waiting !== undefined && { waiting: move.waiting }),
     ...(move.holdReason !== undefined && { hold_reason: move.holdReason }),
     ...(move.planId !== undefined && { plan_id: move.planId }),
     ...(move.instanceId !== undefined && { instance_id: move.instanceId }),

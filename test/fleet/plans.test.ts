@@ -79,7 +79,10 @@ describe('F plans over HTTP', () => {
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect((await diversity()).violations).to.deep.equal([]);
     expect((await plan()).moves).to.deep.equal([]);
-    const moves = (await test.call('GET', '/moves?state=placed')).body as unknown as { id: string; reason: string }[];
+    const moves = (await test.call('GET', '/moves?state=placed')).body.moves as unknown as {
+      id: string;
+      reason: string;
+    }[];
     expect(moves).to.have.length(20);
     const one = (await test.call('GET', `/moves/${moves[0]?.id}`)).body as unknown as { evidence: unknown[] };
     expect(one.evidence).to.have.length(1);
@@ -100,7 +103,10 @@ describe('F plans over HTTP', () => {
     await test.moves.set(first?.id ?? '', 'hold', 'the client lied');
     await test.moves.finish(others.map((move) => move.id));
     await test.run('dispatch');
-    const held = (await test.call('GET', '/moves?state=hold')).body as unknown as { reason: string; serves: string }[];
+    const held = (await test.call('GET', '/moves?state=hold')).body.moves as unknown as {
+      reason: string;
+      serves: string;
+    }[];
     expect(held[0]?.reason).to.equal('the client lied');
     const pairOf = (name: string | undefined) => name?.split('-')[0];
     const next = await test.moves.list({ state: 'preflight' });

@@ -157,13 +157,14 @@ describe('F provisioning', () => {
   it('change moves the key again; end moves nothing', async () => {
     await request(wish('one'));
     await test.moves.finish();
-    await change(wish('one', { members: [{ consensus: 'lodestar', execution: 'nethermind' }], feeRecipient: WALLET }));
+    await change(wish('one', { members: [{ consensus: 'lodestar', execution: 'nethermind' }] }));
     expect((await test.moves.list({ unfinished: true }))[0]).to.deep.include({
       from: 'nimbus-geth',
       to: 'lodestar-nethermind',
     });
     await test.moves.finish();
-    expect((await progress('one')).state).to.equal('succeeded');
+    await change(wish('one', { members: [{ consensus: 'lodestar', execution: 'nethermind' }], feeRecipient: WALLET }));
+    expect((await progress('one')).state, 'no move needed').to.equal('succeeded');
     expect(test.nodes.settings).to.deep.equal([
       `lodestar-nethermind eth/v1/validator/${publicKey(0)}/feerecipient {"ethaddress":"${WALLET}"}`,
     ]);
@@ -172,6 +173,16 @@ describe('F provisioning', () => {
     expect((await progress('one')).status).to.equal('refused');
     const placement = (await test.moves.placements()).find((one) => one.publicKey === publicKey(0));
     expect(placement?.holder).to.equal('lodestar-nethermind');
+  });
+
+  it('end stops a move that has not begun to drain, and no other', async () => {
+    await request(wish('one'));
+    await request(wish('two', { party: 'two' }));
+    const [two] = await test.moves.list({ instanceId: 'two' });
+    await test.moves.set(two?.id ?? '', 'draining');
+    await end('one');
+    await end('two');
+    expect((await test.moves.list({ unfinished: true })).map(({ instanceId }) => instanceId)).to.deep.equal(['two']);
   });
 
   it('an aborted move is tried again, then the wish is refused with the reason', async () => {

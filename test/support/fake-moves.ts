@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { DomainError } from '../../src/errors.js';
-import type { Moves, MoveView } from '../../src/fleet/moves/index.js';
+import type { MoveControl, Moves, MoveView } from '../../src/fleet/moves/index.js';
 
 /** The door of the move protocol without validator clients: rows only, and `finish` where the protocol would work. */
-export interface FakeMoves extends Moves {
+export interface FakeMoves extends Moves, Pick<MoveControl, 'abort'> {
   /** Ends unfinished moves: the key is at its destination. */
   finish(ids?: readonly string[]): Promise<void>;
   set(id: string, state: MoveView['state'], holdReason?: string): Promise<void>;
@@ -117,6 +117,13 @@ export async function fakeMoves(dataSource: DataSource, holders: ReadonlyMap<str
     advance: async () => undefined,
     reconcile: async () => undefined,
     adopt: async () => undefined,
+    async abort(id, manager) {
+      const [, changed]: [unknown, number] = await manager.query(
+        `UPDATE fake_move SET state = 'aborted' WHERE id = $1 AND state = 'preflight'`,
+        [id],
+      );
+      return changed === 1;
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import type { Logger } from '../../logger.js';
 import { type FleetKey, fleetKeys, type StateDeps, usableClients } from '../fleet-state.js';
 import type { Pair, StakeSource, Wish } from '../index.js';
 import { withdrawalAddress } from '../look/validator-stake.js';
+import type { MoveControl, Moves } from '../moves/index.js';
 import { expandTargets } from '../targets/expand-targets.js';
 import type { DiversityPolicy } from '../targets/targets.js';
 import { type ChosenKey, choosePoolKeys } from './choose-pool-keys.js';
@@ -12,6 +13,7 @@ import { clientsFor, roomFor } from './destination.js';
 import { InstanceAllocation, type WishRow } from './wish-row.js';
 
 export interface ProvisioningDeps extends StateDeps {
+  readonly moves: Moves & Pick<MoveControl, 'abort'>;
   readonly diversity: () => DiversityPolicy;
   readonly stake: StakeSource;
   /** Unfinished moves of all instances together. */

@@ -83,8 +83,10 @@ async function keptKeys(row: WishRow, wish: Wish, manager: EntityManager): Promi
     .slice(0, wish.keys);
 }
 
-/** Frees the keys; where they are does not change. */
-async function release(row: WishRow, { clock }: ProvisioningDeps, manager: EntityManager): Promise<void> {
+/** Frees the keys; where they are does not change, and a move not past preflight ends. */
+async function release(row: WishRow, { clock, moves }: ProvisioningDeps, manager: EntityManager): Promise<void> {
+  const allocations = await manager.getRepository(InstanceAllocation).findBy({ wishId: row.id, releasedAt: IsNull() });
+  for (const { moveId } of allocations) if (moveId !== null) await moves.abort(moveId, manager);
   await manager
     .getRepository(InstanceAllocation)
     .update({ wishId: row.id, releasedAt: IsNull() }, { releasedAt: new Date(clock.nowMs()) });

@@ -82,6 +82,15 @@ export function mayRepeat(move: MoveView | undefined, attempts: number, nowMs: n
   return move?.state !== 'aborted' || nowMs - move.updatedAt.getTime() >= RETRY_MS * attempts;
 }
 
+/** What the wish wants at the destination; the rest is as it was. */
+function settingsOf({ feeRecipient, gasLimit, graffiti }: WishRow) {
+  return {
+    ...(feeRecipient !== null && { feeRecipient }),
+    ...(gasLimit !== null && { gasLimit }),
+    ...(graffiti !== null && { graffiti }),
+  };
+}
+
 async function startOne(
   deps: ProvisioningDeps,
   manager: EntityManager,
@@ -94,7 +103,7 @@ async function startOne(
   const reason = `instance ${wish.instanceId} asked for ${consensus}/${execution}`;
   try {
     const moveId = await manager.transaction((inner) =>
-      deps.moves.start({ publicKey, from, to, reason, instanceId: wish.instanceId }, inner),
+      deps.moves.start({ publicKey, from, to, reason, instanceId: wish.instanceId, ...settingsOf(wish) }, inner),
     );
     await manager
       .getRepository(InstanceAllocation)

@@ -93,7 +93,11 @@ async function keyProgress(
   const { placement, last, open: move, client } = known;
   if (move?.state === 'hold')
     return { kind: 'moving', text: `a move is held for the operator (${move.holdReason ?? 'no reason given'})` };
-  if (move) return { kind: 'moving', text: `a key moves from ${move.from} to ${move.to} (${move.state})` };
+  if (move)
+    return {
+      kind: 'moving',
+      text: `a key moves from ${move.from} to ${move.to} (${move.waiting === undefined ? move.state : `${move.state}: ${move.waiting}`})`,
+    };
   if (!placement || !client || !servesPair(client, allocation, deps.inventory())) {
     if (last?.state === 'aborted' && allocation.attempts >= MOST_ATTEMPTS) {
       return {
@@ -138,8 +142,10 @@ async function honour(
   { summary, publicKeys }: { summary: string; publicKeys: readonly string[] },
 ): Promise<WishProgress> {
   if (wish.honouredAt === null) {
+    // A move brought its key's settings along.
     try {
-      for (const { client, allocation } of keys) if (client) await applySettings(client, allocation.publicKey, wish);
+      for (const { client, allocation } of keys)
+        if (client && allocation.moveId === null) await applySettings(client, allocation.publicKey, wish);
     } catch (thrown) {
       logger.warn({ instanceId: wish.instanceId, reason: reasonOf(thrown) }, 'settings not applied');
       return {
