@@ -71,7 +71,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
   const dataKey = loadDataKey(config.dataKeyFile, config.sandbox !== undefined);
 
   // Keys and fleet; then who may do what with them; then what is offered on them.
-  const { fleet, moves, mevBoost, jobs } = await openFleet({
+  const { fleet, mevBoost, jobs, firstLook } = await openFleet({
     config,
     dataSource,
     dataKey,
@@ -151,6 +151,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
   });
   return {
     async listen() {
+      await firstLook();
       const port = await server.listen();
       closers.add('http', () => server.close(DRAIN_MS));
       broker.worker.start();

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { systemClock } from './clock.js';
 import type { Closers } from './closers.js';
 import type { Config } from './config.js';
+import { reasonOf } from './errors.js';
 import { createFleet, type Fleet, openInventory, sandboxStake } from './fleet/index.js';
 import { MevBoost } from './fleet/mev-boost/mev-boost.js';
 import { Relay } from './fleet/mev-boost/relay.js';
@@ -22,6 +23,8 @@ export interface FleetParts {
   readonly moves: Moves;
   readonly mevBoost: MevBoost | undefined;
   readonly jobs: readonly Job[];
+  /** The first look, before the broker is ready; what fails here is tried again by the jobs. */
+  firstLook(): Promise<void>;
 }
 
 export interface FleetSurroundings {
@@ -81,7 +84,26 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
       genesisForkVersion: sandbox.genesisForkVersion,
       clock: systemClock,
     });
-  return { fleet, moves, mevBoost, jobs: [...fleet.jobs, ...movers(moves)] };
+  const jobs = [...movers(moves), ...fleet.jobs];
+  return { fleet, moves, mevBoost, jobs, firstLook: () => runOnce(jobs, FIRST_LOOK, logger) };
+}
+
+/** Who holds which key, then what state every node is in. */
+const FIRST_LOOK = ['adopt', 'look'];
+const FIRST_LOOK_LIMIT_MS = 8_000;
+
+async function runOnce(jobs: readonly Job[], names: readonly string[], logger: Logger): Promise<void> {
+  const signal = AbortSignal.timeout(FIRST_LOOK_LIMIT_MS);
+  for (const name of names) {
+    try {
+      await jobs.find((job) => job.name === name)?.run(signal);
+    } catch (failure) {
+      logger.warn(
+        { job: name, reason: reasonOf(failure) },
+        'the first look is not whole; it goes on in the background',
+      );
+    }
+  }
 }
 
 function movers(moves: Moves): Job[] {
