@@ -116,6 +116,7 @@ export async function startFleet(settings: FleetSettings, logger: Logger): Promi
   return {
     info: {
       inventoryPath,
+      tokenFolder: join(folder, 'validator-clients'),
       vaultImport,
       controlUri: control.uri,
       relayUri: relayServer.uri,

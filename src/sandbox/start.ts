@@ -9,6 +9,8 @@ import type { Logger } from '../logger.js';
 export interface SandboxInfo {
   /** YAML in the format of product.md, Inventory; rewritten at each start. */
   readonly inventoryPath: string;
+  /** Every validator client's `token_file` lies below it. */
+  readonly tokenFolder: string;
   /** `keystore-<0x public key>.json` (EIP-2335) with its password in `keystore-<0x public key>.txt`, 64 of each. */
   readonly vaultImport: string;
   readonly controlUri: string;

@@ -75,7 +75,7 @@ export interface Registration {
 }
 
 /** compute_domain: the first 28 bytes of the fork data root after the 4 bytes of the domain type. */
-function domain(type: string, forkVersion: string, genesisValidatorsRoot: string): Uint8Array {
+export function domain(type: string, forkVersion: string, genesisValidatorsRoot: string): Uint8Array {
   const forkDataRoot = ForkData.hashTreeRoot({
     currentVersion: fromHexString(forkVersion),
     genesisValidatorsRoot: fromHexString(genesisValidatorsRoot),

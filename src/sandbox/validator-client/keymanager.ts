@@ -128,6 +128,7 @@ async function importOne(parts: KeymanagerParts, json: string, password: string 
     if (named !== undefined && parts.keys.get(named)) return { status: 'duplicate', message: '' };
     const opened = await openKeystore(json, password);
     if (parts.keys.get(opened.publicKey)) return { status: 'duplicate', message: '' };
+    parts.protection.register([opened.publicKey]);
     parts.keys.add({ ...opened, settings: {} });
     return { status: 'imported', message: '' };
   } catch (thrown) {

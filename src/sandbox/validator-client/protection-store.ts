@@ -33,6 +33,11 @@ export interface BlockRecord {
 }
 
 type Line = AttestationRecord | BlockRecord;
+/** A key that was here, whether it signed or not: deleting it later is `not_active`, not `not_found`. */
+interface KnownRecord {
+  readonly kind: 'known';
+  readonly publicKey: string;
+}
 
 /** The minimal strategy of EIP-3076: the highest of each, with the root that was signed there. */
 interface Watermark {
@@ -61,7 +66,7 @@ export class ProtectionStore {
   ) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.path = join(folder, 'protection.jsonl');
-    const lines = readLines<Line>(this.path);
+    const lines = readLines<Line | KnownRecord>(this.path);
     for (const line of lines) this.raise(line);
     this.lines = lines.length;
     this.log = new JsonLog(this.path);
@@ -69,6 +74,14 @@ export class ProtectionStore {
 
   has(publicKey: string): boolean {
     return this.marks.has(publicKey);
+  }
+
+  /** Remembers that these keys were here. */
+  register(publicKeys: readonly string[]): void {
+    const fresh = publicKeys.filter((publicKey) => !this.marks.has(publicKey));
+    const records = fresh.map((publicKey): KnownRecord => ({ kind: 'known', publicKey }));
+    for (const record of records) this.raise(record);
+    this.write(records);
   }
 
   /** Those of `wanted` that may be signed; the very message signed last may be signed again. One fsync for all. */
@@ -127,7 +140,7 @@ export class ProtectionStore {
     return same ? 'repeat' : 'refused';
   }
 
-  private raise(record: Line): void {
+  private raise(record: Line | KnownRecord): void {
     const mark = this.marks.get(record.publicKey) ?? {
       source: -1,
       target: -1,
@@ -136,6 +149,7 @@ export class ProtectionStore {
       blockRoot: undefined,
     };
     this.marks.set(record.publicKey, mark);
+    if (record.kind === 'known') return;
     if (record.kind === 'block') {
       if (record.slot > mark.slot) mark.blockRoot = record.root;
       else if (record.slot === mark.slot && record.root !== mark.blockRoot) mark.blockRoot = undefined;
@@ -148,7 +162,7 @@ export class ProtectionStore {
     mark.target = Math.max(mark.target, record.target);
   }
 
-  private write(lines: readonly Line[]): void {
+  private write(lines: readonly (Line | KnownRecord)[]): void {
     if (lines.length === 0) return;
     this.log.append(lines, true);
     this.lines += lines.length;
@@ -160,11 +174,11 @@ export class ProtectionStore {
     this.lines = snapshot.length;
   }
 
-  private snapshot(publicKeys: readonly string[]): Line[] {
+  private snapshot(publicKeys: readonly string[]): (Line | KnownRecord)[] {
     return publicKeys.flatMap((publicKey) => {
       const mark = this.marks.get(publicKey);
       if (!mark) return [];
-      const lines: Line[] = [];
+      const lines: (Line | KnownRecord)[] = [{ kind: 'known', publicKey }];
       if (mark.target >= 0) {
         const root = mark.attestationRoot;
         lines.push({

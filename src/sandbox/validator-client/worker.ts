@@ -45,6 +45,7 @@ if (faults.current().resurrect_on_restart) keys.resurrect();
 const api = new BeaconApi(settings.beaconUri, settings.name);
 const network = await learnNetwork(api);
 const protection = new ProtectionStore(settings.folder, network.genesisValidatorsRoot);
+protection.register(keys.all().map((key) => key.publicKey));
 const duties = new Duties(api, keys, protection, network.genesisValidatorsRoot);
 
 const identity: Route = [
