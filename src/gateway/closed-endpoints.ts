@@ -36,7 +36,7 @@ export class ClosedEndpoints {
   constructor(
     private readonly dataSource: DataSource,
     private readonly log: Logger,
-    private readonly closed: (endpoint: ClosedEndpoint) => void,
+    private readonly closed: (endpoint: ClosedEndpoint | 'all') => void,
   ) {}
 
   start(): void {

@@ -56,6 +56,15 @@ export class EndpointStore implements RpcEndpoints {
     }
   }
 
+  /** As `close`, of every endpoint. */
+  async closeAll(manager: EntityManager): Promise<void> {
+    await manager.query(
+      `UPDATE rpc_endpoint SET closed_at = now(), closed_in_transaction = pg_current_xact_id()::text::bigint
+       WHERE closed_at IS NULL`,
+    );
+    await manager.query('SELECT pg_notify($1, $2)', [CLOSED_CHANNEL, JSON.stringify('all')]);
+  }
+
   /** Of the newest endpoint with this binding id, open or closed. */
   async usage(bindingId: string): Promise<Usage> {
     const row = await this.dataSource.manager.findOne(RpcEndpoint, {

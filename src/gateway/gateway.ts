@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Registry } from 'prom-client';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { Guard, Permission, Revocation } from '../../authz/index.js';
 import type { Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
@@ -31,6 +31,8 @@ export interface GatewayDeps {
   readonly registry: Registry;
   /** What the ticket of a 401 for an unknown or ended binding asks for; such a request must get one too. */
   readonly unknownBinding: () => readonly Permission[];
+  /** Seal.sealed: while the database may be older than what was done, no credential in it is believed (503). */
+  readonly sealed?: () => string | undefined;
   /** Whether a Host header names this broker (421 otherwise); by default the caller has checked. */
   readonly hostAllowed?: (host: string | undefined) => boolean;
   /** Behind trusted proxies the real caller's; by default the connection's. */
@@ -45,6 +47,8 @@ export interface Gateway {
   /** For upgrades below `/rpc/`. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   readonly endpoints: RpcEndpoints;
+  /** Ends every endpoint, as `endpoints.close` does: what a restored database brought back may have been ended since. */
+  closeAllEndpoints(manager: EntityManager): Promise<void>;
   readonly jobs: readonly Job[];
   notReady(): string | undefined;
   /** Cuts sockets, writes the usage, closes connections. The data source must still be open. */
@@ -64,7 +68,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const clientAddress = deps.clientAddress ?? ((request) => request.socket.remoteAddress ?? '');
   const admissions = new Admissions({ guard, find, clientAddress, clock });
   const closed = new ClosedEndpoints(dataSource, log, (endpoint) => {
-    admissions.endpointClosed(endpoint);
+    if (endpoint === 'all') admissions.dropAll();
+    else admissions.endpointClosed(endpoint);
     sockets.endpointClosed(endpoint);
   });
   const perform = createPerform({
@@ -80,7 +85,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     challenge: (wanted) => guard.challenge(wanted),
     admissions,
     find,
-    confirmed: () => closed.confirmed(),
+    confirmed: () => closed.confirmed() && deps.sealed?.() === undefined,
     unknownBinding: deps.unknownBinding,
     hostAllowed: deps.hostAllowed ?? (() => true),
     metrics,
@@ -104,6 +109,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     handle: createHttpHandler(parts),
     upgrade: (request, socket, head) => sockets.upgrade(request, socket, head),
     endpoints: store,
+    closeAllEndpoints: (manager) => store.closeAll(manager),
     jobs: [],
     notReady: () => (closed.confirmed() ? undefined : 'gateway: no word of closed endpoints from the database'),
     async close() {

@@ -54,8 +54,8 @@ export class SocketServer {
     );
   }
 
-  endpointClosed({ resourceId }: ClosedEndpoint): void {
-    this.#end('unbound', ({ endpoint }) => endpoint.resourceId === resourceId);
+  endpointClosed(closed: ClosedEndpoint | 'all'): void {
+    this.#end('unbound', ({ endpoint }) => closed === 'all' || endpoint.resourceId === closed.resourceId);
   }
 
   revoked(revocation: Revocation): void {

@@ -138,6 +138,33 @@ describe('RPC revocation', () => {
     }
   });
 
+  it('A1 closing all ends every endpoint on every replica; while sealed nothing is believed', async () => {
+    let sealed: string | undefined;
+    const harness = await startHarness(
+      async () => [{ name: 'geth-1', implementation: 'geth', uri: anvil.uri }],
+      { sealed: () => sealed },
+      first.database,
+    );
+    try {
+      const all = [await first.bind(), await first.bind()];
+      const statuses = () =>
+        Promise.all(
+          all.map(
+            async ({ bindingId, token }) => (await post(on(harness, bindingId), token, call('eth_chainId'))).status,
+          ),
+        );
+      expect(await statuses()).to.deep.equal([200, 200]);
+      sealed = 'restored';
+      expect(await statuses()).to.deep.equal([503, 503]);
+      sealed = undefined;
+      expect(await statuses()).to.deep.equal([200, 200]);
+      await first.database.dataSource.transaction((manager) => first.gateway.closeAllEndpoints(manager));
+      await until(async () => (await statuses()).every((status) => status === 401), 1000);
+    } finally {
+      await harness.stop();
+    }
+  });
+
   it('B5 no word of the database for 3 s: 503 with a correlation id, nothing remembered is believed', async () => {
     const dataSource = await createDataSource(first.database.connection).initialize();
     const harness = await startHarness(
