@@ -78,7 +78,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const binaries = postgresBinaries(account, folder.base);
   const password = readOrMakePassword(join(dataDir, 'postgres.password'));
   initialise(folder, binaries, account, password);
-  const connection = { host: folder.socket, port: 5432, username: ROLE, password, database: DATABASE };
+  const connection = {
+    host: folder.socket,
+    port: Number(options.settings?.port ?? 5432),
+    username: ROLE,
+    password,
+    database: DATABASE,
+  };
 
   let stopping = false;
   let server = await launch(folder, binaries, account, connection, options.settings ?? {});

@@ -14,7 +14,7 @@ describe('the configuration', () => {
 
   function load(yaml: string, environment: NodeJS.ProcessEnv = {}) {
     const file = join(folder, 'ovsb.yaml');
-    writeFileSync(file, yaml);
+    writeFileSync(file, `${yaml}\ndata_key_file: /keys/ovsb\n`);
     return loadConfig({ mode: 'serve', file, environment });
   }
   function faults(yaml: string, environment: NodeJS.ProcessEnv = {}): readonly string[] {
