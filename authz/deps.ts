@@ -24,6 +24,18 @@ export interface PlatformAccount {
   readonly bearerToken?: string;
 }
 
+/** An OpenID provider people may sign in at on the claims pages; the claim verifier must trust it with this audience. */
+export interface SignInIssuer {
+  /** Shown on the button. */
+  readonly name: string;
+  readonly issuer: string;
+  /** This server's registration there, with `<issuer>/claims/callback` as redirect URI. */
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** `openid email` when absent. */
+  readonly scope?: string;
+}
+
 /** All in seconds. */
 export interface Lifetimes {
   readonly ticket: number;
@@ -76,6 +88,7 @@ export interface AuthorizationDeps {
   readonly platforms: readonly PlatformAccount[];
   readonly policy: PolicyEngine;
   readonly claims: ClaimVerifier;
+  readonly signIn?: readonly SignInIssuer[];
   /** One that can be queried is served at `<issuer>/decisions`. */
   readonly decisions: DecisionLog | QueryableDecisionLog;
   readonly facts: FactSource;

@@ -14,6 +14,7 @@ export type {
   ClientCredentials,
   PlatformAccount,
   SealingKey,
+  SignInIssuer,
 } from './deps.js';
 export { UNREACHABLE, type UnreachableError } from './errors.js';
 export { createDecisionLog } from './policy/decision-log.js';

@@ -13,6 +13,7 @@ import { createGuard } from './guard.js';
 import { renderErrors } from './http.js';
 import type { AuthorizationServer, Guard } from './index.js';
 import { claimsRoutes } from './interaction/claims-routes.js';
+import { SignIn } from './interaction/sign-in.js';
 import { openIdMetadata, uma2Metadata } from './metadata.js';
 import { hasRecords, oauthAdapter } from './oauth-adapter.js';
 import { Pcts } from './pct.js';
@@ -127,6 +128,7 @@ function createParts(deps: AuthorizationDeps) {
     platforms: new Platforms(deps.platforms),
     reassessment: new Reassessment(operatorId, assessor, grants, resources, deps.logger),
     nowMs: () => clock.nowMs(),
+    signIn: new SignIn(issuer, deps.signIn ?? [], deps.sealingKey, () => clock.nowMs(), deps.logger),
     interactive: deps.chainId !== undefined,
     intervalSeconds: options.requestSubmittedIntervalSeconds,
     rptLifetimeSeconds: lifetimes.rpt,

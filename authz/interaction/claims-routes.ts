@@ -3,6 +3,8 @@ import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import { getAddress, isAddress } from 'viem';
 import { createSiweMessage } from 'viem/siwe';
+import { EIP4361_FORMAT } from '../claims/eip4361.js';
+import { ID_TOKEN_FORMAT } from '../claims/id-token.js';
 import { ticketHash, ticketNonce } from '../claims/ticket-binding.js';
 import { invalidRequest, ProtocolError } from '../errors.js';
 import { addClaims, NO_CLAIMS } from '../gathered-claims.js';
@@ -19,8 +21,8 @@ import {
   redirectBack,
 } from './interaction-request.js';
 import { ASSETS, claimsPage, faultPage, sendPage } from './pages.js';
+import type { SignIn } from './sign-in.js';
 
-const WALLET_FORMAT = 'urn:ovsb:claim-token:eip4361';
 const MESSAGE_LIFETIME_MS = 240_000;
 
 export interface InteractionParts {
@@ -30,6 +32,7 @@ export interface InteractionParts {
   readonly tickets: Tickets;
   readonly resources: Resources;
   readonly claims: ClaimVerifier;
+  readonly signIn: SignIn;
   readonly nowMs: () => number;
 }
 
@@ -39,6 +42,7 @@ export function claimsRoutes(parts: InteractionParts): Router {
   router.get('/claims', (ctx) => open(parts, ctx));
   router.post('/claims', (ctx) => submit(parts, ctx));
   router.post('/claims/message', (ctx) => composeMessage(parts, ctx));
+  router.get('/claims/callback', (ctx) => signedIn(parts, ctx));
   router.get('/claims/:asset', (ctx, next) => {
     const asset = ASSETS[(ctx.params as { asset?: string }).asset ?? ''];
     if (asset === undefined) return next();
@@ -68,6 +72,7 @@ async function show(
 ): Promise<void> {
   const resources = await parts.resources.byIds(ticket.permissions.map(({ resourceId }) => resourceId));
   const next = await parts.tickets.create(ticket);
+  const offered = await parts.signIn.offered();
   const page = claimsPage({
     issuer: parts.issuer,
     clientId: request.clientId,
@@ -84,10 +89,13 @@ async function show(
       ticket: next,
       csrf: issueCsrf(ctx, parts.issuer, next),
     },
-    signIn: [],
+    signIn: offered,
     ...(problem !== undefined && { problem }),
   });
-  sendPage(ctx, problem === undefined ? 200 : 422, page, formTarget(request.redirectUri));
+  sendPage(ctx, problem === undefined ? 200 : 422, page, [
+    formTarget(request.redirectUri),
+    ...offered.map(({ origin }) => origin),
+  ]);
 }
 
 async function submit(parts: InteractionParts, ctx: Context): Promise<void> {
@@ -101,14 +109,82 @@ async function submit(parts: InteractionParts, ctx: Context): Promise<void> {
     sendPage(ctx, 403, faultPage(parts.issuer, 'The form was not sent from this page, or the page is too old.'));
     return;
   }
+  const index = /^sign-in-(\d)$/.exec(form.action ?? '')?.[1];
+  if (index !== undefined) return startSignIn(parts, ctx, request, request.ticket, form, Number(index));
   const ticket = await parts.tickets.consume(request.ticket, request.clientId);
   if (ticket === undefined) return redirectBack(ctx, request, { error: 'invalid_grant' });
   if (form.action !== 'wallet') return redirectBack(ctx, request, { error: 'access_denied' });
   const verified = await verify(parts, request.ticket, request.clientId, ticket, form);
+  await conclude(parts, ctx, request, ticket, verified, form.persist === 'yes');
+}
+
+/** Back to the client with what was proved, or the page again with what was wrong; the old ticket is spent either way. */
+async function conclude(
+  parts: InteractionParts,
+  ctx: Context,
+  request: InteractionRequest,
+  ticket: SpentTicket,
+  verified: VerifiedClaims,
+  persist: boolean,
+): Promise<void> {
   if (verified.kind === 'bad') return show(parts, ctx, request, ticket, `Not accepted: ${verified.description}.`);
   const gathered = addClaims(ticket.gathered ?? NO_CLAIMS, verified);
-  const persist = form.persist === 'yes';
   redirectBack(ctx, request, { ticket: await parts.tickets.create({ ...ticket, gathered: { ...gathered, persist } }) });
+}
+
+async function startSignIn(
+  parts: InteractionParts,
+  ctx: Context,
+  request: InteractionRequest,
+  ticket: string,
+  form: Readonly<Record<string, string>>,
+  index: number,
+): Promise<void> {
+  const url = await parts.signIn.authorizationUrl({
+    index,
+    ticket,
+    clientId: request.clientId,
+    redirectUri: request.redirectUri,
+    ...(request.state !== undefined && { state: request.state }),
+    persist: form.persist === 'yes',
+    csrf: form.csrf ?? '',
+  });
+  if (url === undefined) {
+    sendPage(ctx, 503, faultPage(parts.issuer, 'The sign-in service cannot be reached now.'));
+    return;
+  }
+  ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
+  ctx.status = 303;
+  ctx.set('Location', url);
+  ctx.body = '';
+}
+
+/** The issuer sends the party back here. */
+async function signedIn(parts: InteractionParts, ctx: Context): Promise<void> {
+  const { state = '', code } = ctx.query;
+  const sealed = typeof state === 'string' ? parts.signIn.open(state) : undefined;
+  if (sealed === undefined || !isOwnForm(ctx, parts.issuer, sealed.ticket, sealed.csrf)) {
+    sendPage(ctx, 403, faultPage(parts.issuer, 'This sign-in was not begun here, or is too old.'));
+    return;
+  }
+  const request = await asked(parts, ctx, () => ({
+    client_id: sealed.clientId,
+    claims_redirect_uri: sealed.redirectUri,
+    ...(sealed.state !== undefined && { state: sealed.state }),
+  }));
+  if (request === undefined) return;
+  const ticket = await parts.tickets.consume(sealed.ticket, request.clientId);
+  if (ticket === undefined) return redirectBack(ctx, request, { error: 'invalid_grant' });
+  const token = typeof code === 'string' ? await parts.signIn.idToken(sealed, code) : undefined;
+  if (token === undefined) return show(parts, ctx, request, ticket, 'The sign-in was not completed.');
+  const verified = await parts.claims.verify({
+    format: ID_TOKEN_FORMAT,
+    token,
+    ticket: sealed.ticket,
+    clientId: request.clientId,
+    nowMs: parts.nowMs(),
+  });
+  await conclude(parts, ctx, request, ticket, verified, sealed.persist);
 }
 
 function verify(
@@ -120,7 +196,7 @@ function verify(
 ): Promise<VerifiedClaims> {
   const { message = '', signature = '' } = form;
   return parts.claims.verify({
-    format: WALLET_FORMAT,
+    format: EIP4361_FORMAT,
     // Forms turn line ends into CRLF; the message was signed with LF.
     token: Buffer.from(JSON.stringify({ message: message.replaceAll('\r\n', '\n'), signature })).toString('base64url'),
     ticket,

@@ -28,7 +28,7 @@ function asset(name: string, type: string) {
 }
 
 /** Sends a page that no other page may frame, script or leak the address of (security.md B7, C2). */
-export function sendPage(ctx: Context, status: number, body: Html, formTarget?: string): void {
+export function sendPage(ctx: Context, status: number, body: Html, formTargets: readonly string[] = []): void {
   ctx.status = status;
   ctx.type = 'text/html; charset=utf-8';
   ctx.set({
@@ -42,7 +42,7 @@ export function sendPage(ctx: Context, status: number, body: Html, formTarget?: 
       "style-src 'self'",
       "connect-src 'self'",
       // Browsers apply form-action to the redirect that answers the form as well.
-      `form-action 'self'${formTarget === undefined ? '' : ` ${formTarget}`}`,
+      `form-action ${["'self'", ...formTargets].join(' ')}`,
       "base-uri 'none'",
       "frame-ancestors 'none'",
     ].join('; '),

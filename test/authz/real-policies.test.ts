@@ -33,7 +33,7 @@ describe('The default policies through HTTP', () => {
     folder = temporaryFolder('policies');
     cpSync(join(ROOT, 'policies'), folder, { recursive: true });
     engine = await createPolicyEngine({ folder, writableFiles: 'warn', logger: createLogger('silent') });
-    authz = await startAuthorization({}, undefined, engine);
+    authz = await startAuthorization({}, undefined, { policy: engine });
   });
   after(async () => {
     await authz.close();

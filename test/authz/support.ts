@@ -5,6 +5,7 @@ import Koa from 'koa';
 import type { Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { EIP4361_FORMAT } from '../../authz/claims/eip4361.js';
+import type { TrustedIssuer } from '../../authz/claims/id-token.js';
 import { ticketHash, ticketNonce } from '../../authz/claims/ticket-binding.js';
 import { createClaimVerifier } from '../../authz/claims/verifier.js';
 import {
@@ -99,7 +100,9 @@ export async function startAuthorization(
   options: Partial<AuthorizationDeps['options']> = {},
   /** Makes it another replica of this one. */
   shared?: Pick<TestAuthorization, 'database' | 'dataKey' | 'issuer'>,
-  engine?: PolicyEngine,
+  more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn'>> & {
+    readonly idTokenIssuers?: readonly TrustedIssuer[];
+  } = {},
 ): Promise<TestAuthorization> {
   const database = shared?.database ?? (await testDatabase());
   const http: Server = createServer();
@@ -118,8 +121,9 @@ export async function startAuthorization(
     operator: OPERATOR,
     client: CLIENT,
     platforms: [PLATFORM],
-    policy: engine ?? policies,
-    claims: createClaimVerifier({ issuer, chainId: CHAIN_ID }),
+    policy: more.policy ?? policies,
+    ...(more.signIn !== undefined && { signIn: more.signIn }),
+    claims: createClaimVerifier({ issuer, chainId: CHAIN_ID, idTokenIssuers: more.idTokenIssuers ?? [] }),
     decisions: { record: async (decision) => void decisions.push(decision) },
     facts: async () => ({ resource: {}, party: {} }),
     sealingKey: dataKey,
