@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Logger } from '../src/logger.js';
 import type { Asker, Assessor } from './assessor.js';
 import { covers } from './authorization-assessment.js';
 import type { DpopProofs } from './dpop.js';
@@ -22,6 +23,7 @@ export interface GuardParts {
   readonly assessor: Assessor;
   readonly queue: ApprovalQueue;
   readonly proofs: DpopProofs;
+  readonly logger: Logger;
 }
 
 const CREDENTIALS = /^(Bearer|DPoP|Basic) +([\x21-\x7e]+)$/i;
@@ -31,19 +33,20 @@ const REALM = 'ovsb';
 /** The guard of this product's own resource server (UMA Grant 3.2). Failures of the database end as `unreachable`. */
 export function createGuard(parts: GuardParts): Guard {
   const guard: Guard = {
-    identify: (request) => reachable(() => identify(parts, request)),
-    check: (request, wanted) => reachable(() => check(parts, guard, request, wanted)),
-    challenge: (wanted) => reachable(() => challenge(parts, wanted)),
-    confirm: (request, subject) => reachable(() => confirm(parts, request, subject)),
-    decide: (subject, wanted) => reachable(() => decide(parts, subject, wanted)),
+    identify: (request) => reachable(parts, () => identify(parts, request)),
+    check: (request, wanted) => reachable(parts, () => check(parts, guard, request, wanted)),
+    challenge: (wanted) => reachable(parts, () => challenge(parts, wanted)),
+    confirm: (request, subject) => reachable(parts, () => confirm(parts, request, subject)),
+    decide: (subject, wanted) => reachable(parts, () => decide(parts, subject, wanted)),
   };
   return guard;
 }
 
-async function reachable<T>(ask: () => Promise<T>): Promise<T> {
+async function reachable<T>({ logger }: GuardParts, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (fault) {
+    logger.error({ err: fault }, 'the authorization server could not be asked');
     throw unreachable(fault);
   }
 }

@@ -14,7 +14,7 @@ export type GrantContext = TokenEndpointGrantContext<Record<string, string | und
 export type GrantHandler = (ctx: GrantContext) => Promise<void>;
 
 /** Client metadata of ours beyond OAuth's. */
-export const OWN_METADATA = ['claims_redirect_uris', 'registered_scopes'] as const;
+const OWN_METADATA = ['claims_redirect_uris', 'registered_scopes'] as const;
 
 /** A client secret as stored: the provider compares digests, so none is kept in the clear. */
 export function storedSecret(secret: string): string {

@@ -128,6 +128,7 @@ function createParts(deps: AuthorizationDeps) {
     platforms: new Platforms(deps.platforms),
     reassessment: new Reassessment(operatorId, assessor, grants, resources, deps.logger),
     nowMs: () => clock.nowMs(),
+    logger: deps.logger,
     signIn: new SignIn(issuer, deps.signIn ?? [], deps.sealingKey, () => clock.nowMs(), deps.logger),
     interactive: deps.chainId !== undefined,
     intervalSeconds: options.requestSubmittedIntervalSeconds,
@@ -156,7 +157,7 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
       open: options.openRegistration,
       ...(options.initialAccessToken !== undefined && { initialAccessToken: options.initialAccessToken }),
     }),
-    requestRoutes({ ...parts, resourceId: () => own.queue, logger: deps.logger }),
+    requestRoutes({ ...parts, resourceId: () => own.queue }),
     ...('query' in deps.decisions
       ? [decisionRoutes({ decisions: deps.decisions, guard: parts.guard, resourceId: () => own.policies })]
       : []),

@@ -58,7 +58,9 @@ async function requireScope(parts: RequestParts, ctx: Context, scope: string): P
   const outcome = await parts.guard.check(ctx.req, [{ resourceId: parts.resourceId(), scopes: [scope] }]);
   if (outcome.kind === 'granted') return outcome.subject;
   if (outcome.kind === 'denied') throw new ProtocolError(403, 'access_denied', outcome.decision.reason);
-  throw new ProtocolError(401, 'unauthorized', 'an RPT for this resource is needed', outcome.challenge.headers);
+  // One RPT serves to look and to decide: the queue is the operator's alone.
+  const { headers } = await parts.guard.challenge([{ resourceId: parts.resourceId(), scopes: ['read', 'approve'] }]);
+  throw new ProtocolError(401, 'unauthorized', 'an RPT for this resource is needed', headers);
 }
 
 /** An optional JSON body `{reason}`. */

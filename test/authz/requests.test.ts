@@ -25,14 +25,8 @@ describe('Requests that wait for the operator', () => {
 
   before(async () => {
     authz = await startAuthorization();
-    const read = await present(authz.issuer, OPERATOR, ticketIn(await call(`${authz.issuer}/requests`)));
-    const approve = await present(
-      authz.issuer,
-      OPERATOR,
-      ticketIn(await call(`${authz.issuer}/requests/x/approve`, { method: 'POST' })),
-      { rpt: read.body.access_token },
-    );
-    operatorRpt = approve.body.access_token;
+    const rpt = await present(authz.issuer, OPERATOR, ticketIn(await call(`${authz.issuer}/requests`)));
+    operatorRpt = rpt.body.access_token;
   });
   beforeEach(async () => {
     keys += 1;

@@ -24,7 +24,7 @@ export const UMA = 'urn:ietf:params:oauth:grant-type:uma-ticket';
 export const OPERATOR = { clientId: 'operator', clientSecret: 'operator-secret' };
 export const CLIENT = { clientId: 'app', clientSecret: 'app-secret' };
 export const PLATFORM = { username: 'platform', password: 'platform-password', bearerToken: 'platform-bearer' };
-export const CHAIN_ID = 31337;
+const CHAIN_ID = 31337;
 
 /** A policy of these tests: what it answers, by resource type and key. */
 export type Rule = (request: AssessRequest) => Assessment['outcome'];
@@ -303,7 +303,7 @@ export async function walletClaim(
   return claimToken(message, signature);
 }
 
-export function claimToken(message: string, signature: Hex): { claim_token: string; claim_token_format: string } {
+function claimToken(message: string, signature: Hex): { claim_token: string; claim_token_format: string } {
   return {
     claim_token: Buffer.from(JSON.stringify({ message, signature })).toString('base64url'),
     claim_token_format: EIP4361_FORMAT,
