@@ -1,5 +1,5 @@
 /** What the sandbox consists of: names, implementations, places, and which key begins where. */
-export const CONSENSUS = ['lighthouse', 'prysm', 'teku', 'nimbus', 'lodestar', 'grandine'] as const;
+const CONSENSUS = ['lighthouse', 'prysm', 'teku', 'nimbus', 'lodestar', 'grandine'] as const;
 /** Execution implementations with validator clients behind them; every one of `EXECUTION` has a node. */
 const PAIRED_EXECUTION = ['geth', 'nethermind'] as const;
 const EXECUTION = ['geth', 'nethermind', 'besu', 'erigon', 'reth'] as const;

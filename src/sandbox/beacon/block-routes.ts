@@ -72,7 +72,7 @@ function presentVotes(view: NodeView, votes: IncludedVotes) {
 }
 
 /** SSZ bitlist: the bit after the last marks the length. */
-export function bitlist(bits: readonly boolean[]): string {
+function bitlist(bits: readonly boolean[]): string {
   const bytes = Buffer.alloc(Math.floor(bits.length / 8) + 1);
   for (const [place, set] of [...bits, true].entries()) {
     if (set) bytes[place >> 3] = (bytes[place >> 3] ?? 0) | (1 << (place & 7));

@@ -54,7 +54,7 @@ export function nodeRoutes(view: NodeView): Route[] {
   ];
 }
 
-export function versionOf(implementation: string): string {
+function versionOf(implementation: string): string {
   return VERSIONS[implementation] ?? `${implementation}/v0.0.0-sandbox`;
 }
 

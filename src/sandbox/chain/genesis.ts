@@ -5,7 +5,7 @@ import { type BlsSecretKey, publicKeyHex, SecretKey } from '../bls.js';
 import { readJson, writeDurably } from '../files.js';
 import { SLOTS_PER_EPOCH, WITHDRAWAL_CREDENTIALS } from './spec.js';
 
-export const GENESIS_KEYS = 64;
+const GENESIS_KEYS = 64;
 
 export interface GenesisKey {
   readonly index: number;

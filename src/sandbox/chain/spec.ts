@@ -1,7 +1,7 @@
 /** The sandbox network's constants: Electra from genesis, the minimal preset's epoch of 8 slots. */
 export const SLOTS_PER_EPOCH = 8;
 export const CHAIN_ID = 31337;
-export const CONFIG_NAME = 'ovsb-sandbox';
+const CONFIG_NAME = 'ovsb-sandbox';
 export const EFFECTIVE_BALANCE_GWEI = 32_000_000_000n;
 export const FAR_FUTURE_EPOCH = '18446744073709551615';
 /** anvil's account 0 deploys the deposit contract as its first transaction, so its address never changes. */

@@ -122,7 +122,7 @@ export function presentValidator(validator: Validator, epoch: number) {
   };
 }
 
-export function statusOf(validator: Validator, epoch: number): string {
+function statusOf(validator: Validator, epoch: number): string {
   if (validator.activationEpoch <= epoch) return 'active_ongoing';
   return validator.eligibilityEpoch <= epoch && Number.isFinite(validator.activationEpoch)
     ? 'pending_queued'

@@ -20,7 +20,7 @@ export interface Faults {
   readonly partition: boolean;
 }
 
-export const NO_FAULTS: Faults = {
+const NO_FAULTS: Faults = {
   delete_lies: 0,
   resurrect_on_restart: false,
   not_found_after_delete: false,

@@ -36,7 +36,10 @@ export class ValidatorClientHandle {
   ) {}
 
   async start(): Promise<Started> {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: this.settings });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: this.settings,
+      resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 },
+    });
     this.worker = worker;
     const started = await new Promise<Started>((resolve, reject) => {
       const late = setTimeout(
