@@ -47,18 +47,28 @@ function lines(plan: PlanBody): string[] {
       ({ layer, name, share, limit, reason }) =>
         `unmet: ${layer} ${name} stays at ${percent(share)}, limit ${percent(limit)}: ${reason}`,
     ),
-    ...(plan.moves.length === 0
-      ? []
-      : [
-          '',
-          ...table([
-            ['key', 'from', 'to', 'reason'],
-            ...plan.moves.map((move) => [shortKey(move.public_key), move.from, move.to, move.reason]),
-          ]),
-          '',
-        ]),
+    ...moveLines(plan.moves),
     `certificate: price ${value}, no plan costs less than ${bound} (gap ${gap}), ${integral ? 'whole keys from the linear program' : 'whole keys by integer search'}${outside}`,
     ...nextStep(plan),
+  ];
+}
+
+/** Many moves share a reason: it is written once, below the table. */
+function moveLines(moves: PlanBody['moves']): string[] {
+  if (moves.length === 0) return [];
+  const reasons = [...new Set(moves.map(({ reason }) => reason))];
+  const rows = moves.map((move) => [
+    shortKey(move.public_key),
+    move.from,
+    move.to,
+    `[${reasons.indexOf(move.reason) + 1}]`,
+  ]);
+  return [
+    '',
+    ...table([['key', 'from', 'to', 'why'], ...rows]),
+    '',
+    ...reasons.map((reason, i) => `[${i + 1}] ${reason}`),
+    '',
   ];
 }
 
