@@ -11,6 +11,7 @@ import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { openDatabase } from './database/open-database.js';
 import { watchIncarnation } from './database/watch-incarnation.js';
 import { createGateway } from './gateway/gateway.js';
+import { clientAddress } from './http/client-address.js';
 import { createHttpMetrics } from './http/http-metrics.js';
 import { lastResort } from './http/last-resort.js';
 import { probeRoutes, type ReadinessCheck } from './http/probe-routes.js';
@@ -103,6 +104,8 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     log: logger,
     registry,
     unknownBinding: () => [{ resourceId: brokerResource, scopes: ['instance:create'] }],
+    clientAddress: clientAddress(config.trustedProxies),
+    sealed: () => seal.sealed(),
   });
   closers.add('gateway', () => gateway.close());
   const broker = await createBroker({
