@@ -74,6 +74,6 @@ export interface FleetProvisioning {
   }[];
 }
 
-export { createFleet, type Fleet, type FleetOptions } from './create-fleet.js';
-export { type OpenInventory, openInventory } from './inventory/open-inventory.js';
+export { createFleet, type Fleet } from './create-fleet.js';
+export { openInventory } from './inventory/open-inventory.js';
 export { sandboxStake } from './provisioning/stake-source.js';

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export function publicKey(index: number): string {
 }
 
 /** The sandbox's monoculture: 40 of 64 keys on lighthouse, 54 on geth. */
-export function monoculture(): Map<string, string> {
+function monoculture(): Map<string, string> {
   const place = (i: number) =>
     i < 36
       ? 'lighthouse-geth'
@@ -145,6 +145,7 @@ export async function testFleet(
       server.closeAllConnections();
       server.close();
       await database.drop();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -84,7 +84,7 @@ function beyond(bound: Bound, units: number, total: number): { limit: number; ov
 }
 
 /** Units of stake per cell once the flows are done. */
-export function stakeAfter(aggregate: Aggregate, flows: readonly Flow[]): number[] {
+function stakeAfter(aggregate: Aggregate, flows: readonly Flow[]): number[] {
   const stake = stakePerCell(aggregate.input);
   flows.forEach((flow, k) => {
     const units = aggregate.input.classes[k]?.stake ?? 0;

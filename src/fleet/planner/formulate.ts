@@ -3,7 +3,7 @@ import { LinearProgram, type Term } from './linear-program.js';
 import { exposureTo, honours, type KeyClass, keysPerCell, type PlannerInput, stakePerCell } from './model.js';
 
 /** Leaving (or missing) a soft wish costs as much as this many moves. */
-export const SOFT_WISH_COST = 2;
+const SOFT_WISH_COST = 2;
 /** A key outside its hard wish against a unit of stake outside a target. */
 const HARD_WISH_WEIGHT = 10_000;
 /** Missing the inner target only, against missing the outer one. */

@@ -45,7 +45,7 @@ async function haltReason({ moves, diversity, clock }: DispatchDeps): Promise<st
   return frozenBy(diversity(), clock.nowMs());
 }
 
-export function frozenBy(policy: DiversityPolicy, nowMs: number): string | undefined {
+function frozenBy(policy: DiversityPolicy, nowMs: number): string | undefined {
   if (policy.mode === 'observe') return 'the mode is observe';
   const window = policy.freezeWindows.find(({ from, until }) => from.getTime() <= nowMs && nowMs < until.getTime());
   return window && `freeze window: ${window.reason}`;

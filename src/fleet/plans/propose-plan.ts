@@ -67,7 +67,7 @@ export async function draftPlan(deps: PlanDeps, whatIf?: WhatIf): Promise<PlanDr
   return { result, targets, budget, whatIf: whatIf !== undefined, inventory };
 }
 
-export function plannableClients(inventory: Inventory, usable: ReadonlySet<string>): PlannableClient[] {
+function plannableClients(inventory: Inventory, usable: ReadonlySet<string>): PlannableClient[] {
   const sites = new Map(inventory.sites.map((site) => [site.name, site]));
   return inventory.validatorClients.map((client) => {
     const site = sites.get(client.site);

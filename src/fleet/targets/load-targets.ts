@@ -70,7 +70,7 @@ function shares(found: Record<string, FractionText> | undefined): Record<string,
 }
 
 /** 0.33, "1/3" or "33 %" as a number. */
-export function fraction(text: FractionText): number {
+function fraction(text: FractionText): number {
   if (typeof text === 'number') return text;
   const [over, under] = text.split('/');
   return under === undefined ? Number.parseFloat(text) / 100 : Number(over) / Number(under);
