@@ -1,0 +1,25 @@
+/** The fences, each of which can be taken out. */
+export interface Mutations {
+  /** Commits are accepted from a mover that lost its claim. */
+  readonly noFence?: boolean;
+  /** The deadline is not looked at just before a write. */
+  readonly noDeadline?: boolean;
+  /** The restart is believed, not done. */
+  readonly noRestart?: boolean;
+  /** Nobody looks at the chain: every key is silent. */
+  readonly noQuiet?: boolean;
+  /** A witness counts even when it is not synced or reports nobody live. */
+  readonly noControl?: boolean;
+  /** `deleted` is taken for `not_active`. */
+  readonly trustDeleted?: boolean;
+  /** The watermark is sent without its source. */
+  readonly noSource?: boolean;
+  /** The watermark is sent without its target. */
+  readonly noTarget?: boolean;
+  /** `duplicate` is taken for `imported`. */
+  readonly trustDuplicate?: boolean;
+  /** A client that does not answer is taken for gone. */
+  readonly timeoutIsGone?: boolean;
+  /** A key may have two unfinished moves. */
+  readonly twoMovesAtOnce?: boolean;
+}
