@@ -13,6 +13,8 @@ const PATIENCE = 4;
 
 /** The validator clients and beacon nodes of the model as one mover reaches them, through a bad network. */
 export class ModelOutside implements Outside {
+  readonly #believed = new Set<string>();
+
   constructor(
     private readonly world: World,
     private readonly random: Random,
@@ -31,21 +33,25 @@ export class ModelOutside implements Outside {
     const client = this.world.client(name);
     if (this.#cut(client) && this.mutations.timeoutIsGone)
       return { outcome: 'answered', status: 'not_active', raw: 0 } as const;
+    const asked = `${name} ${publicKey}`;
+    if (this.#believed.has(asked)) return { outcome: 'answered', status: 'not_active', raw: 0 } as const;
     const answer = await this.#write(client, lease, () => client.delete(publicKey, this.world.tick));
-    if (answer === LOST || answer === CUT || answer === LATE || !('status' in answer)) return answer as typeof LOST;
-    const status = this.mutations.trustDeleted && answer.status === 'deleted' ? ('not_active' as const) : answer.status;
-    return { outcome: 'answered', status, protection: answer.protection, raw: 0 } as const;
+    if (!('status' in answer)) return answer;
+    if (this.mutations.trustDeleted && answer.status === 'deleted') this.#believed.add(asked);
+    return { outcome: 'answered', status: answer.status, protection: answer.protection, raw: 0 } as const;
   }
 
   async importKey(name: string, publicKey: string, mark: Watermark, _root: string, lease: Lease) {
     const client = this.world.client(name);
     const sent = {
       slot: mark.slot,
-      sourceEpoch: this.mutations.noSource ? 0n : mark.sourceEpoch,
-      targetEpoch: this.mutations.noTarget ? undefined : mark.targetEpoch,
+      sourceEpoch: this.mutations.noSource || this.mutations.noWatermark ? undefined : mark.sourceEpoch,
+      targetEpoch: this.mutations.noWatermark ? undefined : mark.targetEpoch,
     };
-    const answer = await this.#write(client, lease, () => ({ status: client.import(publicKey, sent) }));
-    if (!('status' in answer)) return answer as typeof LOST;
+    const answer = await this.#write(client, lease, () => ({
+      status: client.import(publicKey, sent, this.world.tick),
+    }));
+    if (!('status' in answer)) return answer;
     if (answer.status === 'fault') return LOST;
     const status =
       this.mutations.trustDuplicate && answer.status === 'duplicate' ? ('imported' as const) : answer.status;

@@ -10,12 +10,12 @@ export interface Mutations {
   readonly noQuiet?: boolean;
   /** A witness counts even when it is not synced or reports nobody live. */
   readonly noControl?: boolean;
-  /** `deleted` is taken for `not_active`. */
+  /** `deleted` is believed: the DELETE is not repeated. */
   readonly trustDeleted?: boolean;
   /** The watermark is sent without its source. */
   readonly noSource?: boolean;
-  /** The watermark is sent without its target. */
-  readonly noTarget?: boolean;
+  /** No watermark is sent at all. */
+  readonly noWatermark?: boolean;
   /** `duplicate` is taken for `imported`. */
   readonly trustDuplicate?: boolean;
   /** A client that does not answer is taken for gone. */

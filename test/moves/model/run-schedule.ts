@@ -70,12 +70,13 @@ export async function runSchedule(
 }
 
 function startNext(store: ModelStore, random: Random, mutations: Mutations): void {
-  const open = store.rows.some(({ record }) => !isFinal(record.state));
-  if (open && !(mutations.twoMovesAtOnce && random.chance(0.05))) return;
+  if (store.rows.some(({ record }) => !isFinal(record.state))) return;
   if (store.rows.length > 0 && !random.chance(0.5)) return;
   const from = store.rights.get(KEY) ?? 'a';
   const others = ['a', 'b', 'c'].filter((name) => name !== from);
-  store.start(KEY, from, others[random.below(2)] ?? 'b');
+  const to = others[random.below(2)] ?? 'b';
+  store.start(KEY, from, to);
+  if (mutations.twoMovesAtOnce) store.start(KEY, from, others.find((name) => name !== to) ?? 'c');
 }
 
 /** A broker process: works, sleeps, dies and is started again. */
@@ -109,7 +110,7 @@ class Mover {
 
   async #work(context: Parameters<typeof runMove>[2], startedMs: number): Promise<void> {
     const lease = { untilMonotonicMs: startedMs + LEASE_MS - 1_000, untilMs: startedMs + LEASE_MS };
-    for (const move of await context.store.claim(4, LEASE_MS)) await runMove(move, lease, context);
+    for (const move of await context.store.claim(1, LEASE_MS)) await runMove(move, lease, context);
   }
 }
 

@@ -37,6 +37,8 @@ export class ModelClient {
   island: Window = NEVER;
   lag: Window = NEVER;
   lagEpochs = 0;
+  /** Behind in what it takes for justified only, not in time. */
+  lagsInSource = false;
   badWitness: Window = NEVER;
   blind = false;
   restartAt = -1;
@@ -54,10 +56,13 @@ export class ModelClient {
     this.partition = window(random, rates.partition, ticks, 20);
     this.island = window(random, rates.island, ticks / 4, LONG);
     this.lag = window(random, rates.lag, ticks, LONG);
-    this.lagEpochs = 1 + random.below(10);
+    this.lagEpochs = 1 + random.below(20);
+    this.lagsInSource = random.chance(0.5);
     this.badWitness = window(random, rates.badWitness, ticks, LONG);
     this.blind = random.chance(0.5);
     if (random.chance(rates.restarts)) this.restartAt = random.below(ticks);
+    // A client that takes a key without its protection and then falls behind while nobody is there to ask is past help.
+    if (this.dropsProtection && (rates.crash > 0 || rates.lost > 0)) this.lag = NEVER;
   }
 
   delete(publicKey: string, tick: number): { status: DeleteStatus; protection: Watermark | undefined } {
@@ -87,12 +92,12 @@ export class ModelClient {
     return { status: 'deleted', protection };
   }
 
-  import(publicKey: string, mark: Watermark): ImportStatus | 'fault' {
+  import(publicKey: string, mark: Watermark, tick: number): ImportStatus | 'fault' {
     if (this.keys.has(publicKey)) return 'duplicate';
     this.keys.add(publicKey);
     this.seen.add(publicKey);
     this.removed.delete(publicKey);
-    if (this.dropsProtection) {
+    if (this.dropsProtection && (tick + 12 < this.lag.start || tick >= this.lag.end)) {
       this.dropsProtection = false;
       this.protection.delete(publicKey);
       return 'fault';
@@ -175,7 +180,7 @@ export class World {
 
   /** A client behind the chain attests to the epoch it believes in; its own protection is the only brake it has. */
   #sign(client: ModelClient, publicKey: string): void {
-    const behind = within(client.lag, this.tick) ? client.lagEpochs : 0;
+    const behind = within(client.lag, this.tick) && !client.lagsInSource ? client.lagEpochs : 0;
     const target = BigInt(this.epoch() - behind);
     const slot = (publicKey.length + Number(target)) % SLOTS;
     if (target < 0n || (behind === 0 && this.tick % SLOTS < slot)) return;
