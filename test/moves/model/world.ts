@@ -61,8 +61,8 @@ export class ModelClient {
     this.badWitness = window(random, rates.badWitness, ticks, LONG);
     this.blind = random.chance(0.5);
     if (random.chance(rates.restarts)) this.restartAt = random.below(ticks);
-    // A client that takes a key without its protection and then falls behind while nobody is there to ask is past help.
-    if (this.dropsProtection && (rates.crash > 0 || rates.lost > 0)) this.lag = NEVER;
+    // A client that loses its protection by itself, signs by itself and falls behind the chain is past any mover's help.
+    if (rates.crash > 0 && (this.dropsProtection || (this.forgets && this.resurrections > 0))) this.lag = NEVER;
   }
 
   delete(publicKey: string, tick: number): { status: DeleteStatus; protection: Watermark | undefined } {
