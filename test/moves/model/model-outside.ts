@@ -24,7 +24,10 @@ export class ModelOutside implements Outside {
 
   async listKeys(name: string): Promise<Answer<{ readonly keys: readonly string[] }>> {
     const client = this.world.client(name);
-    if (this.#cut(client)) return this.mutations.timeoutIsGone ? { outcome: 'answered', keys: [], raw: 0 } : CUT;
+    if (this.#cut(client)) {
+      if (!this.mutations.timeoutIsGone) return CUT;
+      return { outcome: 'answered', keys: [...client.keys].filter((key) => key.startsWith('control')), raw: 0 };
+    }
     if (this.random.chance(this.rates.lost)) return LOST;
     return { outcome: 'answered', keys: [...client.keys], raw: 0 };
   }

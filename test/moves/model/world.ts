@@ -22,6 +22,8 @@ export class ModelClient {
   readonly hidden = new Set<string>();
   /** Comes back to the keys at this tick. */
   readonly sleeping = new Map<string, number>();
+  /** A key just imported has its first duties an epoch or two later. */
+  readonly activeFrom = new Map<string, number>();
   readonly protection = new Map<string, { source: bigint; target: bigint }>();
   readonly seen = new Set<string>();
   readonly removed = new Set<string>();
@@ -29,6 +31,8 @@ export class ModelClient {
   lies = 0;
   dormant = false;
   sneaky = false;
+  /** What it hides it goes on signing with after a restart. */
+  stubborn = false;
   resurrections = 0;
   forgets = false;
   dropsProtection = false;
@@ -49,6 +53,7 @@ export class ModelClient {
     if (random.chance(rates.lies)) this.lies = 1 + random.below(3);
     this.dormant = random.chance(rates.dormant);
     this.sneaky = random.chance(rates.sneaky);
+    this.stubborn = random.chance(0.5);
     if (random.chance(rates.resurrects)) this.resurrections = 1 + random.below(2);
     this.forgets = random.chance(rates.forgets);
     this.dropsProtection = random.chance(rates.dropsProtection);
@@ -97,7 +102,8 @@ export class ModelClient {
     this.keys.add(publicKey);
     this.seen.add(publicKey);
     this.removed.delete(publicKey);
-    if (this.dropsProtection && (tick + 12 < this.lag.start || tick >= this.lag.end)) {
+    this.activeFrom.set(publicKey, tick + 2 * SLOTS);
+    if (this.dropsProtection) {
       this.dropsProtection = false;
       this.protection.delete(publicKey);
       return 'fault';
@@ -112,7 +118,7 @@ export class ModelClient {
 
   restart(): void {
     this.incarnation += 1;
-    this.hidden.clear();
+    if (!this.stubborn) this.hidden.clear();
     if (this.resurrections === 0 || this.removed.size === 0) return;
     this.resurrections -= 1;
     for (const publicKey of this.removed) this.keys.add(publicKey);
@@ -183,6 +189,7 @@ export class World {
     const behind = within(client.lag, this.tick) && !client.lagsInSource ? client.lagEpochs : 0;
     const target = BigInt(this.epoch() - behind);
     const slot = (publicKey.length + Number(target)) % SLOTS;
+    if (this.tick < (client.activeFrom.get(publicKey) ?? 0)) return;
     if (target < 0n || (behind === 0 && this.tick % SLOTS < slot)) return;
     const source = this.justified(client) < target ? this.justified(client) : target > 0n ? target - 1n : 0n;
     const held = client.protection.get(publicKey) ?? { source: -1n, target: -1n };

@@ -32,7 +32,9 @@ export function importIntent(
 ): Change {
   const held = highest(ledger, move.progress.watermark);
   const mark = watermarkToSend(held, chain);
-  const behind = notCaughtUp(move, held, chain);
+  // An import already in doubt is asked about at once: waiting would leave the key where nobody knows.
+  const doubtful = move.progress.posts.some((post) => post.to === move.destination);
+  const behind = doubtful ? undefined : notCaughtUp(move, held, chain);
   if (!mark || behind !== undefined) return wait(move, behind ?? 'no beacon node answers', pollMs);
   return {
     progress: {
