@@ -68,7 +68,7 @@ async function rights(runner: QueryRunner): Promise<void> {
     CONSTRAINT signing_right_named CHECK ((holder_kind = 'none') = (holder_name IS NULL)))`);
   await runner.query('CREATE INDEX signing_right_holder ON signing_right (holder_name)');
   await runner.query(`CREATE TABLE assignment (
-    id uuid NOT NULL DEFAULT gen_random_uuid() CONSTRAINT assignment_pkey PRIMARY KEY,
+    id uuid NOT NULL CONSTRAINT assignment_pkey PRIMARY KEY,
     public_key text NOT NULL,
     validator_client text NOT NULL,
     since timestamptz NOT NULL DEFAULT now(),
@@ -79,7 +79,7 @@ async function rights(runner: QueryRunner): Promise<void> {
 
 async function moves(runner: QueryRunner): Promise<void> {
   await runner.query(`CREATE TABLE move (
-    id uuid NOT NULL DEFAULT gen_random_uuid() CONSTRAINT move_pkey PRIMARY KEY,
+    id uuid NOT NULL CONSTRAINT move_pkey PRIMARY KEY,
     public_key text NOT NULL,
     from_client text NOT NULL,
     to_client text NOT NULL,

@@ -20,7 +20,10 @@ export async function moveRight(
   if (changed !== 1) return false;
   await manager.query('UPDATE assignment SET ended_at = now() WHERE public_key = $1 AND ended_at IS NULL', [publicKey]);
   if (to !== undefined) {
-    await manager.query('INSERT INTO assignment (public_key, validator_client) VALUES ($1, $2)', [publicKey, to]);
+    await manager.query(
+      'INSERT INTO assignment (id, public_key, validator_client) VALUES (gen_random_uuid(), $1, $2)',
+      [publicKey, to],
+    );
   }
   return true;
 }
@@ -33,6 +36,9 @@ export async function firstRight(publicKey: string, holder: string, manager: Ent
     [publicKey, holder],
   );
   if (rows.length === 0) return false;
-  await manager.query('INSERT INTO assignment (public_key, validator_client) VALUES ($1, $2)', [publicKey, holder]);
+  await manager.query('INSERT INTO assignment (id, public_key, validator_client) VALUES (gen_random_uuid(), $1, $2)', [
+    publicKey,
+    holder,
+  ]);
   return true;
 }

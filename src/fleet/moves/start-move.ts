@@ -28,8 +28,8 @@ export async function startMove(move: NewMove, manager: EntityManager): Promise<
   };
   const progress = encodeProgress(freshProgress(wanted, await openPosts(move.publicKey, manager)));
   const [row] = await manager.query<{ id: string }[]>(
-    `INSERT INTO move (public_key, from_client, to_client, source, destination, state, reason, plan_id, instance_id, progress)
-     VALUES ($1, $2, $3, $2, $3, 'preflight', $4, $5, $6, $7)
+    `INSERT INTO move (id, public_key, from_client, to_client, source, destination, state, reason, plan_id, instance_id, progress)
+     VALUES (gen_random_uuid(), $1, $2, $3, $2, $3, 'preflight', $4, $5, $6, $7)
      ON CONFLICT (public_key) WHERE state NOT IN ('placed', 'aborted') DO NOTHING RETURNING id`,
     [move.publicKey, move.from, move.to, move.reason, move.planId ?? null, move.instanceId ?? null, progress],
   );

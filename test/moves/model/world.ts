@@ -66,6 +66,8 @@ export class ModelClient {
     this.badWitness = window(random, rates.badWitness, ticks, LONG);
     this.blind = random.chance(0.5);
     if (random.chance(rates.restarts)) this.restartAt = random.below(ticks);
+    // No evidence exists of a client that denies a key, keeps it over restarts and is silent just for the whole window.
+    if (this.sneaky && this.stubborn) this.lag = this.island = NEVER;
     // A client that loses its protection by itself, signs by itself and falls behind the chain is past any mover's help.
     if (rates.crash > 0 && (this.dropsProtection || (this.forgets && this.resurrections > 0))) this.lag = NEVER;
   }

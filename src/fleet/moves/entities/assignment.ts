@@ -8,12 +8,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('assignment_one_live', ['publicKey'], { unique: true, where: 'ended_at IS NULL' })
 @Index('assignment_client', ['validatorClient'], { where: 'ended_at IS NULL' })
 export class Assignment {
-  @PrimaryColumn({
-    name: 'id',
-    type: 'uuid',
-    primaryKeyConstraintName: 'assignment_pkey',
-    default: () => 'gen_random_uuid()',
-  })
+  @PrimaryColumn({ name: 'id', type: 'uuid', primaryKeyConstraintName: 'assignment_pkey' })
   id!: string;
 
   @Column({ name: 'public_key', type: 'text' })

@@ -12,12 +12,7 @@ import type { MoveState } from '../index.js';
 @Index('move_plan', ['planId'])
 @Index('move_instance', ['instanceId'])
 export class Move {
-  @PrimaryColumn({
-    name: 'id',
-    type: 'uuid',
-    primaryKeyConstraintName: 'move_pkey',
-    default: () => 'gen_random_uuid()',
-  })
+  @PrimaryColumn({ name: 'id', type: 'uuid', primaryKeyConstraintName: 'move_pkey' })
   id!: string;
 
   @Column({ name: 'public_key', type: 'text' })
