@@ -30,7 +30,7 @@ describe('moves in the sandbox fleet', function () {
     folder = await mkdtemp(join(tmpdir(), 'ovsb-moves-'));
     [database, sandbox] = await Promise.all([
       testDatabase(),
-      startSandbox({ dataDir: folder, slotMs: 1000, chainId: 31337, logger }),
+      startSandbox({ dataDir: folder, slotMs: 500, chainId: 31337, logger }),
     ]);
     const text = await readFile(sandbox.inventoryPath, 'utf8');
     inventory = loadInventory([{ path: sandbox.inventoryPath, text }], [sandbox.tokenFolder]);
@@ -38,7 +38,15 @@ describe('moves in the sandbox fleet', function () {
     const vault = createVault(dataSource, createDataKey(randomBytes(32)));
     expect(await vault.importFolder(sandbox.vaultImport)).to.equal(64);
     const ledger = createLedger(dataSource);
-    moves = createMoves({ dataSource, vault, ledger, inventory: () => inventory, clock: systemClock, logger });
+    moves = createMoves({
+      dataSource,
+      vault,
+      ledger,
+      inventory: () => inventory,
+      clock: systemClock,
+      logger,
+      options: { pollMs: 500 },
+    });
   });
   after(async () => {
     await moves?.close();
