@@ -1,4 +1,4 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 import { bigintColumn } from './bigint-column.js';
 
 /**
@@ -6,6 +6,9 @@ import { bigintColumn } from './bigint-column.js';
  * INVARIANT: no value goes down, no row goes away (triggers protection_ledger_monotone, protection_ledger_kept).
  */
 @Entity('protection_ledger')
+@Check('protection_ledger_source_epoch_check', 'source_epoch >= 0')
+@Check('protection_ledger_target_epoch_check', 'target_epoch >= 0')
+@Check('protection_ledger_slot_check', 'slot >= 0')
 export class ProtectionLedger {
   @PrimaryColumn({ name: 'public_key', type: 'text', primaryKeyConstraintName: 'protection_ledger_pkey' })
   publicKey!: string;

@@ -1,9 +1,11 @@
-import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { bigintColumn } from './bigint-column.js';
 
 /** An attestation our own signer signed, or an import says was signed. Never deleted. */
 @Entity('signed_attestation')
 @Index('signed_attestation_key_target', ['publicKey', 'targetEpoch'])
+@Check('signed_attestation_source_epoch_check', 'source_epoch >= 0')
+@Check('signed_attestation_target_epoch_check', 'target_epoch >= 0')
 export class SignedAttestationRow {
   @PrimaryGeneratedColumn('identity', {
     name: 'id',

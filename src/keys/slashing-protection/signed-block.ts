@@ -1,9 +1,10 @@
-import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { bigintColumn } from './bigint-column.js';
 
 /** A block our own signer signed, or an import says was signed. Never deleted. */
 @Entity('signed_block')
 @Index('signed_block_key_slot', ['publicKey', 'slot'])
+@Check('signed_block_slot_check', 'slot >= 0')
 export class SignedBlockRow {
   @PrimaryGeneratedColumn('identity', {
     name: 'id',

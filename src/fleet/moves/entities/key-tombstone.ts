@@ -1,7 +1,8 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** A key was taken from, or an import of it was begun at, a validator client: there the reconciler may delete it. */
 @Entity('key_tombstone')
+@Check('key_tombstone_why_check', `why IN ('deleted', 'import intent')`)
 export class KeyTombstone {
   @PrimaryColumn({ name: 'public_key', type: 'text', primaryKeyConstraintName: 'key_tombstone_pkey' })
   publicKey!: string;

@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { bigintColumn } from '../../../keys/slashing-protection/bigint-column.js';
 import type { MoveState } from '../index.js';
 
@@ -11,6 +11,11 @@ import type { MoveState } from '../index.js';
 @Index('move_due', ['nextAt'], { where: `state NOT IN ('placed', 'aborted')` })
 @Index('move_plan', ['planId'])
 @Index('move_instance', ['instanceId'])
+@Check(
+  'move_state_check',
+  `state IN ('preflight','draining','confirming','restarted','quiet','ready','importing','verify','placed','aborted','hold')`,
+)
+@Check('move_elsewhere', 'from_client <> to_client')
 export class Move {
   @PrimaryColumn({ name: 'id', type: 'uuid', primaryKeyConstraintName: 'move_pkey' })
   id!: string;

@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { bigintColumn } from '../../../keys/slashing-protection/bigint-column.js';
 
 /**
@@ -7,6 +7,9 @@ import { bigintColumn } from '../../../keys/slashing-protection/bigint-column.js
  */
 @Entity('signing_right')
 @Index('signing_right_holder', ['holderName'])
+@Check('signing_right_holder_kind_check', `holder_kind IN ('none', 'validator_client', 'pod')`)
+@Check('signing_right_via_check', `via IN ('local', 'remote')`)
+@Check('signing_right_named', `(holder_kind = 'none') = (holder_name IS NULL)`)
 export class SigningRight {
   @PrimaryColumn({ name: 'public_key', type: 'text', primaryKeyConstraintName: 'signing_right_pkey' })
   publicKey!: string;
