@@ -112,4 +112,4 @@ export interface MoveEvidence {
   readonly detail: unknown;
 }
 
-export { createMoves, type MovesOptions } from './create-moves.js';
+export { createMoves } from './create-moves.js';

@@ -1,8 +1,5 @@
 import type { Watermark } from '../../keys/slashing-protection/watermark.js';
-import type { Change } from './change.js';
 import type { MoveState } from './index.js';
-
-export type { Change };
 
 /** What a key is told beside its keystore; it does not move with the key and is copied (Keymanager API). */
 export interface Settings {

@@ -33,7 +33,7 @@ export function publicKeyOf(keystore: IKeystore): string {
 }
 
 /** EIP-2335, "Password requirements": NFKD, control codes C0, C1 and Delete removed, UTF-8. */
-export function passwordBytes(password: string): Buffer {
+function passwordBytes(password: string): Buffer {
   const kept = [...password.normalize('NFKD')].filter((character) => {
     const code = character.codePointAt(0) ?? 0;
     return code > 0x1f && (code < 0x7f || code > 0x9f);
