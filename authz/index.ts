@@ -8,15 +8,8 @@ import type { EntityManager } from 'typeorm';
 import type { Job } from '../src/job.js';
 
 export { createClaimVerifier } from './claims/verifier.js';
-export type {
-  AuthorizationDeps,
-  AuthorizationOptions,
-  ClientCredentials,
-  PlatformAccount,
-  SealingKey,
-  SignInIssuer,
-} from './deps.js';
-export { UNREACHABLE, type UnreachableError } from './errors.js';
+export type { AuthorizationDeps } from './deps.js';
+export { UNREACHABLE } from './errors.js';
 export { createDecisionLog } from './policy/decision-log.js';
 export { createPolicyEngine } from './policy/engine.js';
 export { createAuthorizationServer } from './server.js';

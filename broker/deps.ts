@@ -1,5 +1,5 @@
 /** What the broker's verbs work with. */
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import type { Guard, ProtectionApi, Subject } from '../authz/index.js';
 import type { Clock } from '../src/clock.js';
 import type { FleetProvisioning } from '../src/fleet/index.js';
@@ -32,5 +32,3 @@ export interface BrokerDeps {
   readonly controlsKeys?: (subject: Subject, publicKeys: readonly string[]) => Promise<boolean | undefined>;
   readonly serially: Serially;
 }
-
-export type Transaction = EntityManager;

@@ -3,7 +3,7 @@ import type { BrokerDeps } from './deps.js';
 import type { FetchedInstance } from './operations/fetch-instance.js';
 import type { ServiceBinding } from './service-binding.js';
 
-export const dashboardPath = (instanceId: string) => `/console/instances/${encodeURIComponent(instanceId)}`;
+const dashboardPath = (instanceId: string) => `/console/instances/${encodeURIComponent(instanceId)}`;
 
 export const dashboardUrl = (deps: Pick<BrokerDeps, 'publicUrl'>, instanceId: string) =>
   `${deps.publicUrl}${dashboardPath(instanceId)}`;

@@ -1,8 +1,12 @@
 import type { DataSource } from 'typeorm';
-import { createClaimVerifier } from '../authz/claims/verifier.js';
-import { type AuthorizationServer, createAuthorizationServer, type FactSource } from '../authz/index.js';
-import { createDecisionLog } from '../authz/policy/decision-log.js';
-import { createPolicyEngine } from '../authz/policy/engine.js';
+import {
+  type AuthorizationServer,
+  createAuthorizationServer,
+  createClaimVerifier,
+  createDecisionLog,
+  createPolicyEngine,
+  type FactSource,
+} from '../authz/index.js';
 import type { DatabaseConnection } from '../ormconfig.js';
 import { systemClock } from './clock.js';
 import type { Closers } from './closers.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CatalogDocument, PlanEntry, ServiceEntry } from './document.js';
 
 /** Name-based UUID (RFC 9562, 5.5): the same namespace and name give the same GUID for ever. */
-export function uuidV5(namespace: string, name: string): string {
+function uuidV5(namespace: string, name: string): string {
   const bytes = createHash('sha1')
     .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
     .update(name, 'utf8')

@@ -35,7 +35,7 @@ export async function requirePermit(deps: BrokerDeps, subject: Subject, asked: A
 }
 
 /** What an approval is for: hex SHA-256 of party, resource, scope, instance and parameters; another instance is another request. */
-export function requestDigest(party: string, { resourceId, scope, instanceId, parameters }: Asked): string {
+function requestDigest(party: string, { resourceId, scope, instanceId, parameters }: Asked): string {
   return createHash('sha256')
     .update(canonicalJson([party, resourceId, scope, instanceId, parameters]))
     .digest('hex');

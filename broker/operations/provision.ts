@@ -162,7 +162,7 @@ async function repeated(
 }
 
 /** Security.md B8: a key bound in the claim wins. */
-export function requireClaimedKey(subject: Pick<Subject, 'encryptionPublicKey'>, parameters: Parameters): void {
+function requireClaimedKey(subject: Pick<Subject, 'encryptionPublicKey'>, parameters: Parameters): void {
   const { encryptionPublicKey } = readParameters(parameters);
   if (encryptionPublicKey === undefined || subject.encryptionPublicKey === undefined) return;
   if (encryptionPublicKey !== subject.encryptionPublicKey)

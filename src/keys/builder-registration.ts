@@ -31,7 +31,7 @@ const SigningData = new ContainerType({ objectRoot: Bytes32, domain: Bytes32 });
 const BUILDER_DOMAIN_TYPE = Uint8Array.of(0, 0, 0, 1);
 
 /** The signing root: the builder domain is computed with the genesis fork version and an empty validators root. */
-export function registrationSigningRoot(message: ValidatorRegistration, genesisForkVersion: string): Uint8Array {
+function registrationSigningRoot(message: ValidatorRegistration, genesisForkVersion: string): Uint8Array {
   const forkData = ForkData.hashTreeRoot({
     currentVersion: fromHexString(genesisForkVersion),
     genesisValidatorsRoot: new Uint8Array(32),
