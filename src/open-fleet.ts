@@ -4,7 +4,7 @@ import { systemClock } from './clock.js';
 import type { Closers } from './closers.js';
 import type { Config } from './config.js';
 import { reasonOf } from './errors.js';
-import { createFleet, type Fleet, openInventory, sandboxStake } from './fleet/index.js';
+import { createFleet, type Fleet, openInventory, provenStake, sandboxStake } from './fleet/index.js';
 import { MevBoost } from './fleet/mev-boost/mev-boost.js';
 import { Relay } from './fleet/mev-boost/relay.js';
 import { createMoves } from './fleet/moves/create-moves.js';
@@ -67,7 +67,7 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
     moves,
     inventory,
     diversityPath: join(config.policiesDir, 'diversity.yaml'),
-    stake: sandboxStake({}),
+    stake: sandbox ? sandboxStake({}) : provenStake(),
     clock: systemClock,
     logger,
     seal,

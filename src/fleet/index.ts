@@ -76,4 +76,5 @@ export interface FleetProvisioning {
 
 export { createFleet, type Fleet } from './create-fleet.js';
 export { openInventory } from './inventory/open-inventory.js';
+export { provenStake } from './provisioning/proven-stake.js';
 export { sandboxStake } from './provisioning/stake-source.js';
