@@ -6,10 +6,10 @@ import { systemClock } from './clock.js';
 import { type Closers, createClosers } from './closers.js';
 import type { Config } from './config.js';
 import { loadCredentials } from './credentials.js';
-import { lockDataDirectory } from './database/data-directory-lock.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { openDatabase } from './database/open-database.js';
 import { watchIncarnation } from './database/watch-incarnation.js';
+import { DomainError, reasonOf } from './errors.js';
 import { createGateway } from './gateway/gateway.js';
 import { clientAddress } from './http/client-address.js';
 import { createHttpMetrics } from './http/http-metrics.js';
@@ -42,7 +42,10 @@ const FLEET_RESOURCE = {
   attributes: {},
 };
 
-/** The composition root: everything is made here and handed on. What fails half-way is closed again. */
+/**
+ * The composition root: everything is made here and handed on. What fails half-way is closed again. The caller holds
+ * the data directory's lock.
+ */
 export async function createApp(config: Config, logger: Logger): Promise<App> {
   const closers = createClosers(logger);
   try {
@@ -58,12 +61,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
   const registry = register;
   collectDefaultMetrics({ register: registry });
 
-  // One broker per data directory; then the database, and whether it is the one we know; the sandbox beside.
-  const lock = await lockDataDirectory(config.dataDir, (reason) => {
-    logger.fatal({ reason }, 'the lock on the data directory was taken away, stopping');
-    process.kill(process.pid, 'SIGTERM');
-  });
-  closers.add('data directory lock', () => lock.release());
+  // The database, and whether it is the one we know; the sandbox beside.
   const [sandbox, { connection, dataSource, seal }] = await both(
     openSandbox(config, logger, closers),
     openStorage(config, logger, closers),
@@ -184,7 +182,10 @@ async function openSandbox(config: Config, logger: Logger, closers: Closers): Pr
 
 async function openStorage(config: Config, logger: Logger, closers: Closers) {
   const connection = await reachDatabase(config, logger, closers);
-  const dataSource = await openDatabase(connection, logger);
+  const dataSource = await openDatabase(connection, logger).catch((cause: unknown) => {
+    if (!config.databaseUrl) throw cause;
+    throw new DomainError('DatabaseUnusable', `DATABASE_URL: ${reasonOf(cause)}`, { cause });
+  });
   closers.add('database', () => dataSource.destroy());
   const seal = await watchIncarnation(dataSource, config.dataDir, logger);
   closers.add('incarnation', () => seal.close());

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
-import { type App, createApp } from './app.js';
+import type { App } from './app.js';
 import type { Config } from './config.js';
-import { DataDirectoryInUse } from './database/data-directory-lock.js';
-import { reasonOf } from './errors.js';
+import { DataDirectoryInUse, lockDataDirectory } from './database/data-directory-lock.js';
+import { DomainError, reasonOf } from './errors.js';
+import { assertAddressFree } from './http/address-free.js';
 import { ConfigFaults, type ConfigRequest, loadConfig } from './load-config.js';
 import { createLogger, type Logger } from './logger.js';
 import { configRequest, type ServeOptions, serveOptions } from './serve-options.js';
@@ -17,35 +18,68 @@ export async function main(argv: string[]): Promise<void> {
   await command.parseAsync(argv, { from: 'user' });
 }
 
-/** Reads the configuration, builds the app, listens, and stops at SIGTERM, SIGINT or SIGHUP. */
+/** Reads the configuration, builds the app, listens, and stops at SIGTERM, SIGINT or SIGHUP, also half-way through. */
 export async function serve(request: ConfigRequest): Promise<void> {
   process.umask(0o077);
-  const stopped = stopSignal();
+  const signal = stopSignal();
+  let building: Promise<App> | undefined;
   try {
     const config = loadConfig(request);
     const logger = createLogger(config.logLevel);
-    const app = await createApp(config, logger);
-    stopped.then(() => stop(app, logger)).catch(fail);
+    const lock = await lockDataDirectory(config.dataDir, (reason) => {
+      logger.fatal({ reason }, 'the lock on the data directory was taken away, stopping');
+      process.kill(process.pid, 'SIGTERM');
+    });
+    process.once('exit', () => lock.release());
+    await assertAddressFree(config.host, config.port);
+    // Loaded only now: what refuses a start is told at once, and alone.
+    const { examineDocuments } = await import('./examine-documents.js');
+    await examineDocuments(config);
+    const { createApp } = await import('./app.js');
+    if (signal.came()) process.exit(0);
+    building = createApp(config, logger);
+    signal.act(() => stop(building, logger));
+    const app = await building;
+    if (signal.came()) return;
     await app.listen();
     console.log(welcome(config));
   } catch (failure) {
+    // What fails because it is being stopped is no failure: stop() ends the process.
+    if (signal.came() && building) return;
+    await building?.then(
+      (app) => app.close(),
+      () => undefined,
+    );
     fail(failure);
   }
 }
 
-/** Resolves at the first signal; further ones (npm sends SIGTERM twice) change nothing. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => resolve());
-  });
+interface StopSignal {
+  came(): boolean;
+  /** Also when it came already; further signals (npm sends SIGTERM twice) change nothing. */
+  act(work: () => Promise<void>): void;
 }
 
-async function stop(app: App, logger: Logger): Promise<void> {
+function stopSignal(): StopSignal {
+  let came = false;
+  const first = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        came = true;
+        resolve();
+      });
+    }
+  });
+  return { came: () => came, act: (work) => void first.then(work).catch(fail) };
+}
+
+async function stop(building: Promise<App> | undefined, logger: Logger): Promise<void> {
   const timer = setTimeout(() => {
     logger.error('not stopped in time, leaving');
     process.exit(1);
   }, LONGEST_STOP_MS);
-  await app.close();
+  const app = await building;
+  await app?.close();
   clearTimeout(timer);
   process.exit(0);
 }
@@ -53,10 +87,13 @@ async function stop(app: App, logger: Logger): Promise<void> {
 function fail(failure: unknown): never {
   const lines = failure instanceof ConfigFaults ? failure.faults : [reasonOf(failure)];
   for (const line of lines) process.stderr.write(`ovsb: ${line}\n`);
-  if (!(failure instanceof ConfigFaults || failure instanceof DataDirectoryInUse) && failure instanceof Error) {
-    process.stderr.write(`${failure.stack}\n`);
-  }
+  if (failure instanceof Error && !isRefusal(failure)) process.stderr.write(`${failure.stack}\n`);
   process.exit(1);
+}
+
+/** Meant for people as it is: a stack would only hide it. */
+function isRefusal(failure: Error): boolean {
+  return [ConfigFaults, DataDirectoryInUse, DomainError].some((kind) => failure instanceof kind);
 }
 
 function welcome(config: Config): string {

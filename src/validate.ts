@@ -15,7 +15,13 @@ export function compileSchema<T>(schema: Schema): ValidateFunction<T> {
 export function problems(errors: readonly ErrorObject[] | null | undefined, root = 'body'): string[] {
   return (errors ?? []).map((fault) => {
     const place = fault.instancePath === '' ? root : fault.instancePath.slice(1).replaceAll('/', '.');
-    const extra = 'additionalProperty' in fault.params ? ` (${String(fault.params.additionalProperty)})` : '';
-    return `${place} ${fault.message ?? fault.keyword}${extra}`;
+    return `${place} ${fault.message ?? fault.keyword}${detail(fault.params)}`;
   });
+}
+
+/** What ajv's message leaves out. */
+function detail(params: Record<string, unknown>): string {
+  if ('additionalProperty' in params) return ` (${String(params.additionalProperty)})`;
+  if (Array.isArray(params.allowedValues)) return ` (${params.allowedValues.join(', ')})`;
+  return '';
 }
