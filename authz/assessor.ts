@@ -20,6 +20,13 @@ export interface Occasion {
   readonly manager?: EntityManager;
 }
 
+interface Asked {
+  readonly request: AssessRequest;
+  readonly answer: Assessment;
+  /** Of the policies that answered. */
+  readonly policySet: string;
+}
+
 /** Asks the policies with live facts, and records every answer. */
 export class Assessor {
   constructor(
@@ -37,11 +44,21 @@ export class Assessor {
 
   /** One answer per scope, in the order of `scopes`. Live facts are read once. */
   async assess(asker: Asker, resource: Resource, scopes: readonly string[], occasion: Occasion): Promise<Assessment[]> {
+    const asked = await this.#ask(asker, resource, scopes, occasion.context ?? {});
+    for (const one of asked) await this.#record(one, resource, occasion);
+    return asked.map(({ answer }) => answer);
+  }
+
+  /** What `assess` would answer now, to tell people what is needed. Decides nothing, so nothing is recorded. */
+  async preview(asker: Asker, resource: Resource, scopes: readonly string[]): Promise<Assessment[]> {
+    return (await this.#ask(asker, resource, scopes, {})).map(({ answer }) => answer);
+  }
+
+  async #ask(asker: Asker, resource: Resource, scopes: readonly string[], context: Facts): Promise<Asked[]> {
     const foreign = resource.owner !== this.operatorId;
     const who = { party: asker.party, ...(asker.address !== undefined && { address: asker.address }) };
     const live = foreign ? { resource: {}, party: {} } : await this.facts(resource, who);
-    const answers: Assessment[] = [];
-    for (const scope of scopes) {
+    return scopes.map((scope) => {
       const request: AssessRequest = {
         ...(foreign && { owner: resource.owner }),
         principal: { ...who, kind: asker.kind, attributes: live.party },
@@ -49,17 +66,14 @@ export class Assessor {
         scope,
         resource: { type: resource.type, key: resource.key, attributes: { ...resource.attributes, ...live.resource } },
         claims: asker.claims,
-        context: occasion.context ?? {},
+        context,
         nowSeconds: nowSeconds(this.clock),
       };
-      const assessment = this.policy.assess(request);
-      await this.#record(request, resource, assessment, occasion);
-      answers.push(assessment);
-    }
-    return answers;
+      return { request, answer: this.policy.assess(request), policySet: this.policy.hash() };
+    });
   }
 
-  async #record(request: AssessRequest, resource: Resource, answer: Assessment, occasion: Occasion): Promise<void> {
+  async #record({ request, answer, policySet }: Asked, resource: Resource, occasion: Occasion): Promise<void> {
     await this.decisions.record(
       {
         atMs: this.clock.nowMs(),
@@ -73,7 +87,7 @@ export class Assessor {
         reason: answer.reason,
         policies: answer.policies,
         claimNames: Object.keys(request.claims),
-        policySet: this.policy.hash(),
+        policySet,
         request,
       },
       occasion.manager,

@@ -17,6 +17,26 @@ export interface ConfigFile {
   readonly listeners?: readonly ListenerFile[];
   readonly sandbox?: { readonly slot_ms?: number };
   readonly request_submitted_interval_seconds?: number;
+  readonly sign_in?: readonly SignInFile[];
+  readonly id_token_issuers?: readonly IdTokenIssuerFile[];
+  readonly registration?: { readonly open?: boolean; readonly initial_access_token_file?: string };
+}
+
+export interface SignInFile {
+  readonly name: string;
+  readonly issuer: string;
+  readonly client_id: string;
+  readonly client_secret_file: string;
+  readonly scope?: string;
+  readonly claims?: Readonly<Record<string, string>>;
+}
+
+export interface IdTokenIssuerFile {
+  readonly issuer: string;
+  readonly audience?: string;
+  readonly jwks_uri?: string;
+  readonly claims?: Readonly<Record<string, string>>;
+  readonly require_nonce?: boolean;
 }
 
 export interface ListenerFile {
@@ -26,6 +46,14 @@ export interface ListenerFile {
 }
 
 const path = { type: 'string', minLength: 1 };
+const text = { type: 'string', minLength: 1, maxLength: 1024 };
+/** Our claim name → the token's. */
+const claims = {
+  type: 'object',
+  maxProperties: 64,
+  propertyNames: { pattern: '^[a-z][a-z0-9_]{0,63}$' },
+  additionalProperties: text,
+};
 const LISTENER_PARTS = ['console', 'broker', 'authz', 'rpc', 'keys', 'signer', 'admin'];
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -77,5 +105,38 @@ export const validateConfigFile = compileSchema<ConfigFile>({
       properties: { slot_ms: { type: 'integer', minimum: 50, maximum: 60_000 } },
     },
     request_submitted_interval_seconds: { type: 'integer', minimum: 1, maximum: 3600 },
+    sign_in: {
+      type: 'array',
+      // The claims page's buttons are numbered by one digit.
+      maxItems: 8,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'issuer', 'client_id', 'client_secret_file'],
+        properties: {
+          name: { type: 'string', minLength: 1, maxLength: 64 },
+          issuer: text,
+          client_id: text,
+          client_secret_file: path,
+          scope: { type: 'string', pattern: '^openid( [!#-\\[\\]-~]+)*$' },
+          claims,
+        },
+      },
+    },
+    id_token_issuers: {
+      type: 'array',
+      maxItems: 64,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['issuer'],
+        properties: { issuer: text, audience: text, jwks_uri: text, claims, require_nonce: { type: 'boolean' } },
+      },
+    },
+    registration: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { open: { type: 'boolean' }, initial_access_token_file: path },
+    },
   },
 });

@@ -32,4 +32,22 @@ export interface Config {
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   /** Bearer token that opens /metrics (C6); absent: the sandbox's is open, a real broker has none. */
   readonly metricsToken?: string;
+  /** OpenID providers people may sign in at on the claims pages. */
+  readonly signIn: readonly {
+    readonly name: string;
+    readonly issuer: string;
+    readonly clientId: string;
+    readonly clientSecret: string;
+    readonly scope?: string;
+  }[];
+  /** Whose ID tokens are believed, and what for; holds those of `signIn`. */
+  readonly idTokenIssuers: readonly {
+    readonly issuer: string;
+    readonly audience?: string;
+    readonly jwksUri?: string;
+    readonly claims?: Readonly<Record<string, string>>;
+    readonly requireNonce?: boolean;
+  }[];
+  /** Who may register an OAuth client (RFC 7591): anyone, or who has the initial access token, or nobody. */
+  readonly registration: { readonly open: boolean; readonly initialAccessToken?: string };
 }

@@ -4,6 +4,7 @@ import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { Config } from './config.js';
 import { type ConfigFile, LOG_LEVELS, validateConfigFile } from './config-schema.js';
 import { reasonOf } from './errors.js';
+import { openIdConfig } from './openid-config.js';
 import { ROOT } from './paths.js';
 
 /** All that is wrong with the configuration, one line per fault, each with its place. */
@@ -130,6 +131,7 @@ function merge(
   const host = environment.host ?? listening.host;
   const port = environment.port ?? listening.port;
   const inFile = (path: string) => resolve(folder, path);
+  const secretIn = (path: string, place: string) => readSecretFile(inFile(path), place, faults);
   const chosen = (fromEnvironment: string | undefined, fromFile: string | undefined) =>
     fromEnvironment ? resolve(fromEnvironment) : fromFile && inFile(fromFile);
   const trustedProxies = file.trusted_proxies ?? [];
@@ -167,7 +169,14 @@ function merge(
     hostNames: file.host_names ?? [],
     trustedProxies,
     tls: listener?.tls && readTls(listener.tls, inFile),
-    metricsToken: file.metrics && readSecretFile(inFile(file.metrics.token_file), 'metrics.token_file', faults),
+    metricsToken: file.metrics && secretIn(file.metrics.token_file, 'metrics.token_file'),
+    ...openIdConfig(file, (path, place) => secretIn(path, place) ?? '', faults),
+    registration: withoutUndefined({
+      open: file.registration?.open ?? sandbox,
+      initialAccessToken:
+        file.registration?.initial_access_token_file &&
+        secretIn(file.registration.initial_access_token_file, 'registration.initial_access_token_file'),
+    }),
   });
 }
 
@@ -184,7 +193,9 @@ function readTls(
 
 function readSecretFile(path: string, place: string, faults: string[]): string | undefined {
   try {
-    return readFileSync(path, 'utf8').trim();
+    const secret = readFileSync(path, 'utf8').trim();
+    if (secret === '') faults.push(`${place} ${path} is empty`);
+    return secret;
   } catch (failure) {
     faults.push(`${place} ${reasonOf(failure)}`);
     return undefined;

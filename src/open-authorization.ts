@@ -42,6 +42,8 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     dataSource,
     connection,
     issuer,
+    chainId: config.chainId,
+    signIn: config.signIn,
     operator: { clientId: operator.client_id, clientSecret: operator.client_secret },
     client: { clientId: client.client_id, clientSecret: client.client_secret },
     platforms: [platform],
@@ -49,6 +51,7 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     claims: createClaimVerifier({
       issuer,
       chainId: config.chainId,
+      idTokenIssuers: config.idTokenIssuers,
       ...(executionNodeUri === undefined ? {} : { executionNodeUri }),
     }),
     decisions: createDecisionLog(dataSource),
@@ -58,7 +61,10 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     logger,
     options: {
       requestSubmittedIntervalSeconds: config.requestInterval.submittedSeconds,
-      openRegistration: config.sandbox !== undefined,
+      openRegistration: config.registration.open,
+      ...(config.registration.initialAccessToken !== undefined && {
+        initialAccessToken: config.registration.initialAccessToken,
+      }),
     },
   });
   closers.add('authorization server', () => server.close());

@@ -1,11 +1,10 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
-import { getAddress, isAddress } from 'viem';
-import { createSiweMessage } from 'viem/siwe';
+import { isAddress } from 'viem';
+import type { Assessor } from '../assessor.js';
 import { EIP4361_FORMAT } from '../claims/eip4361.js';
 import { ID_TOKEN_FORMAT } from '../claims/id-token.js';
-import { ticketHash, ticketNonce } from '../claims/ticket-binding.js';
 import { invalidRequest, ProtocolError } from '../errors.js';
 import { addClaims, NO_CLAIMS } from '../gathered-claims.js';
 import { readForm } from '../http.js';
@@ -20,13 +19,15 @@ import {
   readInteraction,
   redirectBack,
 } from './interaction-request.js';
+import { messageToSign } from './message-to-sign.js';
+import { neededClaims } from './needed-claims.js';
 import { ASSETS, claimsPage, faultPage, sendPage } from './pages.js';
 import type { SignIn } from './sign-in.js';
 
-const MESSAGE_LIFETIME_MS = 240_000;
-
 export interface InteractionParts {
   readonly issuer: string;
+  readonly operatorId: string;
+  readonly assessor: Assessor;
   readonly chainId: number;
   readonly provider: () => Provider;
   readonly tickets: Tickets;
@@ -89,6 +90,7 @@ async function show(
       ticket: next,
       csrf: issueCsrf(ctx, parts.issuer, next),
     },
+    needed: await neededClaims(parts, request.clientId, ticket, resources),
     signIn: offered,
     ...(problem !== undefined && { problem }),
   });
@@ -210,25 +212,16 @@ function verify(
 async function composeMessage(parts: InteractionParts, ctx: Context): Promise<void> {
   const form = await readForm(ctx);
   const { ticket = '', address = '', client_id: clientId = '', csrf = '' } = form;
-  if (!isOwnForm(ctx, parts.issuer, ticket, csrf))
-    throw new ProtocolError(403, 'access_denied', 'the page is too old: start again');
+  const asked = isOwnForm(ctx, parts.issuer, ticket, csrf) ? await parts.tickets.peek(ticket, clientId) : undefined;
+  if (asked === undefined) throw new ProtocolError(403, 'access_denied', 'the page is too old: start again');
   if (!isAddress(address, { strict: false })) throw invalidRequest('address must be an Ethereum address');
-  const now = parts.nowMs();
+  const resources = await parts.resources.byIds(asked.permissions.map(({ resourceId }) => resourceId));
+  const wanted = asked.permissions.map(({ resourceId, scopes }) => {
+    const resource = resources.get(resourceId);
+    return { name: resource?.document.name ?? resource?.key ?? '', scopes };
+  });
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = {
-    message: createSiweMessage({
-      domain: new URL(parts.issuer).host,
-      address: getAddress(address),
-      statement: 'Prove to the application named on this page that this account is yours. This moves no funds.',
-      uri: parts.issuer,
-      version: '1',
-      chainId: parts.chainId,
-      nonce: ticketNonce(ticket),
-      issuedAt: new Date(now),
-      expirationTime: new Date(now + MESSAGE_LIFETIME_MS),
-      resources: [`urn:ovsb:ticket:${ticketHash(ticket)}`, `urn:ovsb:client:${encodeURIComponent(clientId)}`],
-    }),
-  };
+  ctx.body = { message: messageToSign({ ...parts, address, ticket, clientId, wanted, nowMs: parts.nowMs() }) };
 }
 
 /** The request, or undefined when a page has said why not. */

@@ -3,9 +3,23 @@
 const form = document.getElementById('claims');
 const status = document.getElementById('status');
 const button = document.getElementById('connect');
+/** EIP-1193's and the wallets' codes, in people's words. */
+const REASONS = {
+  4001: 'You declined in your wallet. Nothing was signed and nothing was sent.',
+  4100: 'Your wallet does not let this page use that account.',
+  [-32002]: 'Your wallet is already asking you something: answer it there, then try again.',
+};
+let busy = false;
 
-function tell(text) {
+function tell(text, wrong = false) {
+  status.className = wrong ? 'error' : '';
   status.textContent = text;
+}
+
+/** Kept focusable: a disabled button would drop the keyboard's place on the page. */
+function setBusy(value) {
+  busy = value;
+  button.setAttribute('aria-disabled', String(value));
 }
 
 /** The text to sign, made by the server for this account. */
@@ -23,27 +37,30 @@ function hexOf(text) {
 }
 
 async function signIn() {
-  button.disabled = true;
+  if (busy) return;
+  setBusy(true);
   try {
     tell('Asking your wallet for an account…');
     const [address] = await window.ethereum.request({ method: 'eth_requestAccounts' });
+    if (address === undefined) throw new Error('the wallet gave no account');
     const message = await messageFor(address);
     document.getElementById('message').textContent = message;
     document.getElementById('message-part').hidden = false;
-    tell('Please sign the message in your wallet.');
+    tell('Please compare the message with the one in your wallet, and sign it there.');
     const signature = await window.ethereum.request({ method: 'personal_sign', params: [hexOf(message), address] });
     form.elements.namedItem('message').value = message;
     form.elements.namedItem('signature').value = signature;
     tell('Signed. Going back…');
     form.requestSubmit(document.getElementById('submit'));
   } catch (fault) {
-    tell(`That did not work: ${fault.message ?? 'the wallet refused'}`);
-    button.disabled = false;
+    tell(REASONS[fault.code] ?? `That did not work: ${fault.message ?? 'the wallet refused'}`, true);
+    setBusy(false);
   }
 }
 
-if (window.ethereum === undefined) tell('No wallet was found in this browser.');
-else {
+if (window.ethereum === undefined) {
+  tell('No wallet was found in this browser. Open this page in a browser with a wallet, or refuse.');
+} else {
   button.hidden = false;
   button.addEventListener('click', signIn);
 }

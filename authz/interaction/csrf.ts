@@ -22,10 +22,19 @@ export function issueCsrf(ctx: Context, issuer: string, ticket: string): string 
 }
 
 export function isOwnForm(ctx: Context, issuer: string, ticket: string, token: string): boolean {
-  const origin = ctx.get('origin');
-  if (origin !== '' && origin !== new URL(issuer).origin) return false;
+  if (isFromElsewhere(ctx, issuer)) return false;
   const secret = ctx.cookies.get(COOKIE) ?? '';
   return SECRET.test(secret) && sameSecret(token, digestOf(formToken(secret, ticket)));
+}
+
+/**
+ * What the browser says of the sender. A form of a page without referrer is sent with `Origin: null` (Fetch 3.1), and so is
+ * one of a sandboxed frame: `Sec-Fetch-Site` tells them apart where browsers send it; the token decides everywhere.
+ */
+function isFromElsewhere(ctx: Context, issuer: string): boolean {
+  const origin = ctx.get('origin');
+  if (origin === 'null') return !['', 'same-origin'].includes(ctx.get('sec-fetch-site'));
+  return origin !== '' && origin !== new URL(issuer).origin;
 }
 
 function formToken(secret: string, ticket: string): string {

@@ -49,7 +49,19 @@ export class Tickets {
       'DELETE FROM permission_ticket WHERE digest = $1 RETURNING owner, permissions, client_id, gathered, expires_at',
       [digestOf(secret)],
     )) as [TicketRow[], number];
-    const [row] = rows;
+    return this.#presented(rows[0], clientId);
+  }
+
+  /** What a ticket asks for, without spending it: for texts shown to whoever holds it. */
+  async peek(secret: string, clientId: string): Promise<SpentTicket | undefined> {
+    const rows = (await this.dataSource.query(
+      'SELECT owner, permissions, client_id, gathered, expires_at FROM permission_ticket WHERE digest = $1',
+      [digestOf(secret)],
+    )) as TicketRow[];
+    return this.#presented(rows[0], clientId);
+  }
+
+  #presented(row: TicketRow | undefined, clientId: string): SpentTicket | undefined {
     if (row === undefined || row.expires_at.getTime() <= this.clock.nowMs()) return undefined;
     if (row.client_id !== null && row.client_id !== clientId) return undefined;
     return {

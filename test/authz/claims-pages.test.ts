@@ -175,6 +175,7 @@ describe('Claims interaction', () => {
       await send(page, '/claims', { action: 'refuse' }, { cookie: '' }),
       await send(page, '/claims', { action: 'refuse', csrf: 'x' }),
       await send(page, '/claims', { action: 'refuse' }, { origin: 'https://evil.example' }),
+      await send(page, '/claims', { action: 'refuse' }, { origin: 'null', 'sec-fetch-site': 'cross-site' }),
       await send(page, '/claims/message', { address: WALLET.address }, { cookie: '' }),
     ];
     for (const attempt of attempts) expect(attempt.status).to.equal(403);
@@ -200,6 +201,7 @@ describe('Claims interaction', () => {
     const page = await start();
     const { body } = await send(page, '/claims/message', { address: WALLET.address });
     expect(body.message).to.include(`urn:ovsb:client:${client.clientId}`).and.include('urn:ovsb:ticket:');
+    expect(body.message).to.include('Use Nimbus with ?Geth? (instance:create).').and.include('This moves no funds.');
     expect((await send(page, '/claims/message', { address: '0x12\n' })).status).to.equal(400);
   });
 });

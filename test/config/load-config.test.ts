@@ -81,6 +81,45 @@ describe('the configuration', () => {
     expect(faults('chain_id: 1', { OVSB_HOST: '192.0.2.1' })).to.have.lengthOf(1);
   });
 
+  it('OpenID issuers: signing in trusts the issuer for our client there, with a nonce', () => {
+    writeFileSync(join(folder, 'id-secret'), 'at-the-issuer\n');
+    const config = load(
+      [
+        'chain_id: 1',
+        'sign_in: [{name: Example, issuer: "https://id.example", client_id: ovsb, client_secret_file: id-secret}]',
+        'id_token_issuers: [{issuer: "https://cluster.example", jwks_uri: "https://cluster.example/keys"}]',
+        'registration: {initial_access_token_file: id-secret}',
+      ].join('\n'),
+    );
+    expect(config.signIn).to.deep.equal([
+      { name: 'Example', issuer: 'https://id.example', clientId: 'ovsb', clientSecret: 'at-the-issuer' },
+    ]);
+    expect(config.idTokenIssuers).to.deep.equal([
+      { issuer: 'https://id.example', audience: 'ovsb', requireNonce: true },
+      { issuer: 'https://cluster.example', jwksUri: 'https://cluster.example/keys' },
+    ]);
+    expect(config.registration).to.deep.equal({ open: false, initialAccessToken: 'at-the-issuer' });
+    expect(load('chain_id: 1').signIn).to.deep.equal([]);
+    expect(loadConfig({ mode: 'sandbox', environment: {} }).registration).to.deep.equal({ open: true });
+  });
+
+  it('OpenID issuers: twice, over plain HTTP or without their secret are faults with their place', () => {
+    const found = faults(
+      [
+        'chain_id: 1',
+        'sign_in: [{name: A, issuer: "https://id.example", client_id: a, client_secret_file: none-such}]',
+        'id_token_issuers: [{issuer: "https://id.example"}, {issuer: "http://id.example"}]',
+      ].join('\n'),
+    );
+    expect(found).to.have.lengthOf(3);
+    expect(found.join('\n'))
+      .to.match(/^sign_in\.0\.client_secret_file .*ENOENT/m)
+      .and.match(/^id_token_issuers\.0\.issuer .*twice/m)
+      .and.match(/^id_token_issuers\.1\.issuer .*https/m);
+    expect(faults('chain_id: 1\nsign_in: [{name: A}]')[0]).to.match(/^ovsb.yaml:2 sign_in.0 /);
+    expect(loadConfig({ mode: 'sandbox', environment: {} }).idTokenIssuers).to.deep.equal([]);
+  });
+
   it('credentials.json is written once, mode 0600; a new issuer keeps the secrets', () => {
     const first = loadCredentials(folder, 'http://127.0.0.1:1/authz');
     expect(statSync(join(folder, 'credentials.json')).mode & 0o777).to.equal(0o600);
