@@ -99,7 +99,6 @@ function isRefusal(failure: Error): boolean {
 function welcome(config: Config): string {
   const lines = [
     `Open Validator Service Broker${config.sandbox ? ' (sandbox: simulated chain and keys, never real ones)' : ''}`,
-    `  console      ${config.publicUrl}/`,
     `  catalog      ${config.publicUrl}/v2/catalog`,
     `  issuer       ${config.publicUrl}/authz`,
     `  credentials  ${config.dataDir}/credentials.json`,
