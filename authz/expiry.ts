@@ -3,10 +3,12 @@ import type { Clock } from '../src/clock.js';
 import type { Job } from '../src/job.js';
 
 const DAY_MS = 86_400_000;
-/** An RPT may be presented for an upgrade after it expired, as long as its grant lives. */
 const BATCH = 10_000;
 
-/** Deletes what has expired, in batches; grants take their RPTs and refresh tokens with them. */
+/**
+ * Deletes all that has expired, in batches: anybody can make tickets. Grants take their RPTs and refresh tokens with them;
+ * until then an expired RPT may be presented for an upgrade.
+ */
 export function expiryJob(dataSource: DataSource, clock: Clock): Job {
   return {
     name: 'authz-expiry',
@@ -23,11 +25,13 @@ export function expiryJob(dataSource: DataSource, clock: Clock): Job {
         ['revocation', 'at', now - DAY_MS],
       ];
       for (const [table, column, before] of ended) {
-        if (signal.aborted) return;
-        await dataSource.query(
-          `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE ${column} < $1 LIMIT ${BATCH}))`,
-          [new Date(before)],
-        );
+        let deleted = BATCH;
+        while (deleted === BATCH && !signal.aborted) {
+          [, deleted] = await dataSource.query<[unknown[], number]>(
+            `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE ${column} < $1 LIMIT ${BATCH}))`,
+            [new Date(before)],
+          );
+        }
       }
     },
   };
