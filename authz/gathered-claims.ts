@@ -11,6 +11,8 @@ export interface GatheredClaims {
   readonly persistable: boolean;
   /** Did the party consent to a PCT on the claims page? Absent for claims that its client pushed. */
   readonly persist?: boolean;
+  /** Of claims out of a PCT: when that one ends, in milliseconds since 1970. What is kept of them again ends no later. */
+  readonly keepUntilMs?: number;
 }
 
 export const NO_CLAIMS: GatheredClaims = { claims: {}, persistable: true };
@@ -32,5 +34,10 @@ export function addClaims(known: GatheredClaims, added: Extract<VerifiedClaims, 
 /** Two sources of claims as one; where they name different parties, `later` alone. */
 export function mergeClaims(earlier: GatheredClaims, later: GatheredClaims): GatheredClaims {
   const merged = addClaims(earlier, { kind: 'ok', ...later });
-  return later.persist === undefined ? merged : { ...merged, persist: later.persist };
+  const keepUntilMs = Math.min(merged.keepUntilMs ?? Infinity, later.keepUntilMs ?? Infinity);
+  return {
+    ...merged,
+    ...(later.persist !== undefined && { persist: later.persist }),
+    ...(keepUntilMs < Infinity && { keepUntilMs }),
+  };
 }

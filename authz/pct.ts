@@ -4,7 +4,7 @@ import type { Lifetimes } from './deps.js';
 import type { GatheredClaims } from './gathered-claims.js';
 import { digestOf, randomSecret } from './secrets.js';
 
-/** Persisted claims tokens (UMA Grant 3.3.3): opaque, bound to the client, stored by digest (K9). */
+/** Persisted claims tokens (UMA Grant 3.3.3): opaque, bound to the client, stored by digest (K9). None outlives its proof (security.md B4). */
 export class Pcts {
   constructor(
     private readonly dataSource: DataSource,
@@ -16,9 +16,10 @@ export class Pcts {
     const secret = randomSecret();
     const now = this.clock.nowMs();
     const seconds = gathered.persistable ? this.lifetimes.pct : this.lifetimes.shortPct;
+    const endMs = Math.min(now + seconds * 1000, gathered.keepUntilMs ?? Infinity);
     await manager.query(
       'INSERT INTO persisted_claims (digest, client_id, gathered, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)',
-      [digestOf(secret), clientId, JSON.stringify(gathered), new Date(now), new Date(now + seconds * 1000)],
+      [digestOf(secret), clientId, JSON.stringify(gathered), new Date(now), new Date(endMs)],
     );
     return secret;
   }
@@ -26,10 +27,10 @@ export class Pcts {
   /** Undefined for an unknown, expired or another client's PCT: it is then as if none had been sent. */
   async find(secret: string, clientId: string): Promise<GatheredClaims | undefined> {
     const [row] = (await this.dataSource.query(
-      'SELECT gathered FROM persisted_claims WHERE digest = $1 AND client_id = $2 AND expires_at > $3',
+      'SELECT gathered, expires_at FROM persisted_claims WHERE digest = $1 AND client_id = $2 AND expires_at > $3',
       [digestOf(secret), clientId, new Date(this.clock.nowMs())],
-    )) as { gathered: GatheredClaims }[];
-    return row?.gathered;
+    )) as { gathered: GatheredClaims; expires_at: Date }[];
+    return row && { ...row.gathered, keepUntilMs: row.expires_at.getTime() };
   }
 
   async revoke(secret: string, clientId: string): Promise<boolean> {

@@ -34,6 +34,11 @@ export class Reassessment {
       });
   }
 
+  /** For what was decided under `policySet` and has only now been written: a run that began meanwhile may have missed it. */
+  startUnless(policySet: string): void {
+    if (policySet !== this.policySet()) this.start();
+  }
+
   /** @throws invalid_grant, and ends the grant, when newer policies no longer permit it. */
   async confirm(grant: LiveGrant): Promise<void> {
     if (grant.policySet === this.assessor.policySet() || (await this.#stands(grant))) return;

@@ -39,19 +39,21 @@ export function refreshGrant(parts: RefreshParts): GrantHandler {
     if (token.thumbprint !== null && token.thumbprint !== thumbprint)
       throw invalidGrant('the refresh token is bound to a DPoP key');
     if (client.isPublic) await spend(parts, secret, token.grant.id);
+    const policySet = parts.reassessment.policySet();
     await parts.reassessment.confirm(token.grant);
     ctx.body = await parts.dataSource.transaction(async (manager) => {
       const permissions = await livePermissions(parts, token.grant, manager);
       const { gathered, clientId } = token.grant;
-      const grant = { ...token.grant, grantId: token.grant.id, permissions, policySet: parts.reassessment.policySet() };
+      const grant = { ...token.grant, grantId: token.grant.id, permissions, policySet };
       const request = {
         client: { ...client, mayRefresh: client.isPublic },
         ...(thumbprint !== undefined && { thumbprint }),
       };
-      await parts.grants.update(grant.id, { ...token.grant, policySet: grant.policySet }, manager);
+      await parts.grants.update(grant.id, { ...token.grant, policySet }, manager);
       const party = gathered.party ?? `client:${clientId}`;
       return tokenResponse(parts, { ...grant, party, upgraded: false }, request, manager, false);
     });
+    parts.reassessment.startUnless(policySet);
   };
 }
 

@@ -20,6 +20,7 @@ import type { Resource } from './protection/resource.js';
 import type { Resources } from './protection/resources.js';
 import type { SpentTicket, Tickets } from './protection/tickets.js';
 import type { GrantContext, GrantHandler } from './provider.js';
+import type { Reassessment } from './reassessment.js';
 import type { ApprovalQueue } from './requests/approval-queue.js';
 import type { LiveRpt, Rpts } from './rpt.js';
 import { readProof, readUmaRequest, type UmaRequest } from './token-request.js';
@@ -41,6 +42,7 @@ export interface UmaGrantParts {
   readonly queue: ApprovalQueue;
   readonly grants: Grants;
   readonly rpts: Rpts;
+  readonly reassessment: Reassessment;
   readonly proofs: DpopProofs;
   readonly nowMs: () => number;
   readonly intervalSeconds: number;
@@ -73,9 +75,11 @@ export function umaGrant(parts: UmaGrantParts): GrantHandler {
     const ticket = await consumeTicket(parts, request);
     const resources = await ticketResources(parts, ticket);
     const gathered = await gatherClaims(parts, request, ticket);
+    const policySet = parts.assessor.policySet();
     const assessed = await assess(parts, request, ticket, resources, gathered.claims);
     const permissions = await decide(parts, request, ticket, gathered, assessed);
-    ctx.body = await issueRpt(parts, request, ticket, gathered, assessed, permissions);
+    ctx.body = await issueRpt(parts, request, ticket, gathered, { ...assessed, policySet }, permissions);
+    parts.reassessment.startUnless(policySet);
   };
 }
 
@@ -241,7 +245,7 @@ async function issueRpt(
   request: UmaRequest,
   ticket: SpentTicket,
   gathered: Gathered,
-  assessed: Assessed,
+  assessed: Assessed & { readonly policySet: string },
   permissions: readonly Permission[],
 ): Promise<TokenResponse> {
   const old = await upgradable(parts, request, ticket, assessed.asker);
@@ -259,7 +263,7 @@ async function issueRpt(
       gathered: gathered.claims,
       permissions: all,
       approved: assessed.approved,
-      policySet: parts.assessor.policySet(),
+      policySet: assessed.policySet,
     };
     const grantId = upgraded ? old.grantId : await parts.grants.create(facts, manager);
     if (upgraded) await parts.grants.update(grantId, facts, manager);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { until } from '../support/until.js';
 import {
   type Answer,
   bearerOf,
@@ -15,6 +16,7 @@ import {
   patOf,
   present,
   register,
+  standardRule,
   startAuthorization,
   type TestAuthorization,
   ticketIn,
@@ -448,6 +450,58 @@ describe('UMA grant', () => {
       const last = authz.decisions.find(({ outcome, claimNames }) => outcome === 'permit' && claimNames.length > 0);
       expect(last).to.include({ occasion: 'token', policySet: 'policies-1', outcome: 'permit' });
       expect(last?.claimNames).to.deep.equal(['eth_address']);
+    });
+  });
+
+  describe('B4: what was decided under older policies, and kept claims', () => {
+    const standard = () => authz.policies.change(standardRule);
+    const ended = (rpt: Answer) =>
+      until('the end of the RPT', 5000, async () => {
+        const { status } = await call(guardedUrl(authz.issuer, open, 'read'), bearerOf(rpt));
+        return status === 401 ? true : undefined;
+      });
+
+    it('policies that change while an RPT is being issued end it', async () => {
+      const ticket = await challenge(open, 'read');
+      authz.policies.rule = () => {
+        authz.policies.change(() => 'deny');
+        return 'permit';
+      };
+      const rpt = await present(authz.issuer, CLI, ticket);
+      expect(rpt.status, rpt.text).to.equal(200);
+      await ended(rpt);
+      standard();
+    });
+
+    it('policies that change while an RPT is refreshed end it', async () => {
+      const first = await present(authz.issuer, CLIENT, await challenge(open, 'read'));
+      authz.policies.change(() => {
+        authz.policies.change(() => 'deny');
+        return 'permit';
+      });
+      const rpt = await token(authz.issuer, CLIENT, {
+        grant_type: 'refresh_token',
+        refresh_token: first.body.refresh_token,
+      });
+      if (rpt.status === 200) await ended(rpt);
+      else expect(rpt.body.error).to.equal('invalid_grant');
+      standard();
+    });
+
+    it('a PCT does not outlive the proof it was made of, however often it is used', async () => {
+      const day = 86_400_000;
+      const { pct } = (await walletRpt(authz.issuer, plan, 'instance:create')).body;
+      authz.skewMs = 29 * day;
+      const ticket = await challenge();
+      authz.policies.rule = () => 'need_info';
+      const asked = await present(authz.issuer, CLI, ticket, { pct });
+      authz.policies.rule = standardRule;
+      const renewed = await present(authz.issuer, CLI, asked.body.ticket);
+      expect(renewed.status, renewed.text).to.equal(200);
+      authz.skewMs = 31 * day;
+      const late = await present(authz.issuer, CLI, await challenge(), { pct: renewed.body.pct ?? pct });
+      authz.skewMs = 0;
+      expect(late.body.error).to.equal('need_info');
     });
   });
 });
