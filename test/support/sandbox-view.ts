@@ -14,6 +14,6 @@ export async function slashablePairs(baseUrl: string): Promise<unknown[]> {
 
 /** Every signature the referee saw of one key, oldest first. */
 export async function signaturesOf(baseUrl: string, publicKey: string): Promise<Signature[]> {
-  const { body } = await fetchJson(`${baseUrl}/sandbox/referee/signatures?public_key=${publicKey}`);
-  return body.signatures as Signature[];
+  const answer = await fetch(`${baseUrl}/sandbox/referee/signatures?public_key=${publicKey}`);
+  return (await answer.json()) as Signature[];
 }
