@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import type { Answer, ChainView, NodeView, Witness } from '../../src/fleet/moves/ports.js';
+import type { Answer, ChainView, NodeView, Outside, Store, Witness } from '../../src/fleet/moves/ports.js';
 import { freshProgress, type MoveRecord, type Progress } from '../../src/fleet/moves/record.js';
 import { afterRepeatedDelete } from '../../src/fleet/moves/steps/confirm.js';
 import { afterFirstDelete, type DeleteAnswer } from '../../src/fleet/moves/steps/drain.js';
-import { afterImport, importIntent } from '../../src/fleet/moves/steps/import.js';
+import { afterImport, beforeImport, importIntent } from '../../src/fleet/moves/steps/import.js';
 import { afterPreflight, type PreflightFacts } from '../../src/fleet/moves/steps/preflight.js';
 import { afterLastDelete } from '../../src/fleet/moves/steps/prepare.js';
-import { afterRestart } from '../../src/fleet/moves/steps/restart.js';
+import { afterRestart, restart } from '../../src/fleet/moves/steps/restart.js';
 import { afterLook } from '../../src/fleet/moves/steps/verify.js';
 import { afterSample } from '../../src/fleet/moves/steps/wait-quiet.js';
 
@@ -44,6 +44,7 @@ const node = (client: string, more: Partial<NodeView> = {}): NodeView => ({
   slotInEpoch: 5n,
   justifiedEpoch: 98n,
   finalizedEpoch: 97n,
+  wholeSince: 90n,
   ...more,
 });
 const chainOf = (...nodes: NodeView[]): ChainView => ({ nodes, listed: nodes, slotsPerEpoch: 8n });
@@ -142,6 +143,12 @@ describe('move decisions: draining and confirming', () => {
     expect(change.page?.kind).to.equal('protection from the future');
   });
 
+  it('A4: while no beacon node answers, protection is not merged', () => {
+    const change = afterFirstDelete(move('draining'), said('deleted', 5000n), chainOf(), 1000);
+    expect(change.state).to.equal('confirming');
+    expect(change.merge).to.equal(undefined);
+  });
+
   const confirm = (progress: Partial<Progress>, answer: DeleteAnswer, keys = listed('other'), nimbus = false) =>
     afterRepeatedDelete(
       move('confirming', progress),
@@ -167,6 +174,24 @@ describe('move decisions: draining and confirming', () => {
 
 describe('move decisions: restart and quiet window', () => {
   const back = { outcome: 'answered', startedAtMs: 50, raw: 0 } as const;
+
+  it('A6: a restart before the last import in doubt was given up is no evidence, though the absence was confirmed earlier', async () => {
+    const posts = [{ to: 'a', untilMs: 200, answered: false }];
+    const asked: number[] = [];
+    const outside = {
+      restart: async (_client: string, sinceMs: number) => {
+        asked.push(sinceMs);
+        return { outcome: 'unanswered', reason: 'busy' } as const;
+      },
+      listKeys: async () => listed('other'),
+    } as unknown as Outside;
+    const store = { expectedAt: async () => [] } as unknown as Store;
+    const context = { outside, store, options: { ...OPTIONS, leaseMs: 1, flightCap: 1 }, nowMs: () => 300 };
+    await restart(move('restarted', { confirmedAtMs: 10, posts }), { untilMonotonicMs: 0, untilMs: 0 }, context);
+    expect(asked).to.deep.equal([200]);
+    const early = { answer: back, keys: listed('other'), expected: [] };
+    expect(afterRestart(move('restarted', { confirmedAtMs: 10, posts }), early, OPTIONS).state).to.equal(undefined);
+  });
 
   it('believes a restart only with a new start time and a list that shows the other keys', () => {
     const restarted = move('restarted', { confirmedAtMs: 10 });
@@ -199,6 +224,7 @@ describe('move decisions: restart and quiet window', () => {
     node: `node of ${client}`,
     clients: [client],
     synced: true,
+    whole: true,
     control: true,
     live: false,
     ...more,
@@ -220,10 +246,20 @@ describe('move decisions: restart and quiet window', () => {
     for (const witnesses of [
       [witness('a')],
       [witness('b', { control: false })],
+      [witness('b', { whole: false })],
       [witness('a'), witness('b', { synced: false })],
     ]) {
       expect(at(99n, [98n], ...witnesses).state).to.equal(undefined);
     }
+  });
+
+  it('A9: an epoch counts only when it is over by the clock of the node that saw nothing', () => {
+    const ahead = chainOf(node('a', { currentEpoch: 100n }), node('b', { currentEpoch: 99n }));
+    const samples = [{ epoch: 99n, witnesses: [witness('b')] }];
+    const quiet = move('quiet', { quiet: { fromEpoch: 97n, sampled: [98n] } });
+    const change = afterSample(quiet, { chain: ahead, standing: 'active', samples }, OPTIONS);
+    expect(change.state).to.equal(undefined);
+    expect(change.progress.quiet?.sampled).to.deep.equal([98n]);
   });
 
   it('a sign of life from any node goes back to confirming, with a page', () => {
@@ -262,6 +298,17 @@ describe('move decisions: ready, importing, verify', () => {
     const change = afterLastDelete(move('ready', { failingSinceMs: 0 }), gone, OPTIONS);
     expect(change).to.include({ destination: 'a' });
     expect(change.right).to.equal(undefined);
+  });
+
+  it('a key back at its source before anything was sent takes the whole path again; after that its DELETE is waited for', () => {
+    const back = { client: 'a', merge: { targetEpoch: 100n }, evidence: [] };
+    const fresh = beforeImport(move('importing'), back, 1000);
+    expect(fresh).to.deep.include({ state: 'confirming', source: 'a', right: { from: 'b', to: undefined } });
+    expect(fresh.merge).to.deep.equal({ targetEpoch: 100n });
+    const sent = beforeImport(move('importing', { posts: [{ to: 'b', untilMs: 9, answered: false }] }), back, 1000);
+    expect(sent.state).to.equal(undefined);
+    expect(sent.right).to.equal(undefined);
+    expect(sent.waitMs).to.equal(1000);
   });
 
   const posts = [{ to: 'b', untilMs: 9, answered: false }];
@@ -303,7 +350,7 @@ describe('move decisions: ready, importing, verify', () => {
       formerKeys: [{ client: 'a', keys: listed() }],
       settingsWritten: { outcome: 'answered', raw: {} } as const,
       epoch: 102n,
-      witnesses: [{ node: 'n', clients: [], synced: true, control: true, live: true }],
+      witnesses: [{ node: 'n', clients: [], synced: true, whole: true, control: true, live: true }],
       standing: 'active' as const,
     };
     const verifying = move('verify', { importedEpoch: 100n });

@@ -37,6 +37,7 @@ describe('move protocol, model', function () {
     ['the restart', { noRestart: true }, { ...CALM, resurrects: 1, restarts: 1 }],
     ['the quiet window', { noQuiet: true }, { ...CALM, sneaky: 1 }],
     ['the positive control of witnesses (A9)', { noControl: true }, { ...CALM, sneaky: 1, badWitness: 1 }],
+    ['the witnesses of whole epochs (A9)', { noWhole: true }, { ...CALM, sneaky: 1, badWitness: 1 }],
     ['the repeated DELETE', { trustDeleted: true }, { ...CALM, dormant: 1 }],
     ['the source of the watermark (A8)', { noSource: true }, { ...CALM, lag: 1 }],
     ['the watermark (A8)', { noWatermark: true }, { ...CALM, lag: 1, forgets: 1 }],

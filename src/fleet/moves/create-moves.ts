@@ -16,6 +16,7 @@ import { placements } from './placements.js';
 import type { MoverOptions } from './ports.js';
 import { reconcileFleet } from './reconcile.js';
 import { startMove } from './start-move.js';
+import { unlessSealed } from './unless-sealed.js';
 
 export interface MovesOptions {
   readonly dataSource: DataSource;
@@ -112,11 +113,16 @@ export function createMoves(deps: MovesOptions): Moves & MoveControl {
     },
     async advance(signal) {
       if (sealed() !== undefined || !(await clockAgrees(dataSource, clock))) return;
-      await advanceMoves({ store, outside, options, nowMs }, options.concurrency, signal, logger);
+      await advanceMoves(
+        { store: unlessSealed(store, sealed), outside, options, nowMs },
+        options.concurrency,
+        signal,
+        logger,
+      );
     },
     async reconcile(signal) {
       if (sealed() !== undefined) return;
-      await reconcileFleet({ dataSource, vault, ledger, outside, inventory, nowMs, missing }, signal);
+      await reconcileFleet({ dataSource, vault, ledger, outside, inventory, nowMs, missing, sealed }, signal);
     },
     async adopt(signal) {
       if (sealed() !== undefined) return;

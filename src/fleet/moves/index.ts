@@ -42,6 +42,8 @@ export interface MoveView {
   readonly holdReason?: string;
   /** Why it does not go on just now, for people. */
   readonly waiting?: string;
+  /** It could not be brought to `to` and goes, or went, back to `from`. */
+  readonly turnedBack?: true;
   readonly planId?: string;
   readonly instanceId?: string;
   readonly createdAt: Date;

@@ -53,6 +53,7 @@ function viewOf(row: Move): MoveView {
     reason: row.reason,
     ...(row.holdReason !== null && { holdReason: row.holdReason }),
     ...(waiting !== undefined && !FINAL.includes(row.state) && { waiting }),
+    ...(row.destination === row.fromClient && { turnedBack: true as const }),
     ...(row.planId !== null && { planId: row.planId }),
     ...(row.instanceId !== null && { instanceId: row.instanceId }),
     createdAt: row.createdAt,

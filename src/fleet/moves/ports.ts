@@ -60,6 +60,8 @@ export interface NodeView {
   readonly slotInEpoch: bigint;
   readonly justifiedEpoch: bigint;
   readonly finalizedEpoch: bigint;
+  /** First epoch through which it was seen synced from beginning to end, so far; undefined: not synced now. */
+  readonly wholeSince: bigint | undefined;
 }
 
 export interface ChainView {
@@ -74,6 +76,8 @@ export interface Witness {
   readonly node: string;
   readonly clients: readonly string[];
   readonly synced: boolean;
+  /** It was synced from the beginning of the epoch on. */
+  readonly whole: boolean;
   /** The same answer reports at least one other key live (security.md, A9). */
   readonly control: boolean;
   readonly live: boolean;

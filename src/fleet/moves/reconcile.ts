@@ -9,7 +9,7 @@ import { raisePage } from './pages.js';
 import type { Outside } from './ports.js';
 import { answered } from './steps/apply.js';
 import { tell } from './tell.js';
-import { fromTheFuture } from './watermark.js';
+import { fromTheFuture, mergeable } from './watermark.js';
 
 export interface ReconcileDeps {
   readonly dataSource: DataSource;
@@ -20,6 +20,7 @@ export interface ReconcileDeps {
   readonly nowMs: () => number;
   /** Findings of the last run: an absence is believed when seen twice. */
   readonly missing: Set<string>;
+  readonly sealed: () => string | undefined;
 }
 
 const DELETE_MS = 10_000;
@@ -48,10 +49,12 @@ export async function reconcileFleet(deps: ReconcileDeps, signal: AbortSignal): 
 
 async function deleteAgain(deps: ReconcileDeps, finding: Finding): Promise<void> {
   const { publicKey, client } = finding;
+  // The deadline counts from before the rows are read: a slow DELETE must not meet a key that has come back by right.
+  const lease = { untilMonotonicMs: performance.now() + DELETE_MS, untilMs: deps.nowMs() + DELETE_MS };
   const now = await readRows(deps.dataSource);
   if (now.rights.get(publicKey)?.holder === client || now.inMove.get(publicKey)?.includes(client)) return;
   await tell(deps.dataSource, finding);
-  const lease = { untilMonotonicMs: performance.now() + DELETE_MS, untilMs: deps.nowMs() + DELETE_MS };
+  if (deps.sealed() !== undefined) return;
   const answer = await deps.outside.deleteKey(client, publicKey, lease);
   const chain = await deps.outside.chain();
   await deps.dataSource.transaction(async (manager) => {
@@ -65,7 +68,10 @@ async function deleteAgain(deps: ReconcileDeps, finding: Finding): Promise<void>
     if (fromTheFuture(answer.protection, chain)) {
       const text = `${client} returned slashing protection from the future`;
       await raisePage({ kind: 'protection from the future', text, validatorClient: client }, publicKey, manager);
-    } else await deps.ledger.merge(publicKey, answer.protection, manager);
+      return;
+    }
+    const mark = mergeable(answer.protection, chain);
+    if (mark) await deps.ledger.merge(publicKey, mark, manager);
   });
 }
 

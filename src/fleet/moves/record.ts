@@ -52,6 +52,8 @@ export interface Progress {
   readonly settingsCopied: boolean;
   /** In `hold`: the validator client that must lose the key. */
   readonly cleanup?: string | undefined;
+  /** It lost it; looked after further, for an import that arrives late. */
+  readonly cleanedUp?: boolean | undefined;
 }
 
 /** A claimed move. */

@@ -1,5 +1,7 @@
+import { strangerAt } from './pins.js';
 import { Fenced, type Lease, NoRoom, type StepContext } from './ports.js';
 import type { MoveRecord } from './record.js';
+import { wait } from './steps/apply.js';
 import { steps } from './steps/index.js';
 
 /** Steps that follow each other at once, without giving up the claim. */
@@ -11,7 +13,11 @@ export async function runMove(claimed: MoveRecord, lease: Lease, context: StepCo
   try {
     for (let count = 0; count < STEPS_IN_A_ROW; count += 1) {
       if (move.state === 'placed' || move.state === 'aborted') return;
-      const change = await steps[move.state](move, lease, context);
+      const stranger = await strangerAt(move, context.outside);
+      const change =
+        stranger === undefined
+          ? await steps[move.state](move, lease, context)
+          : wait(move, stranger, context.options.pollMs);
       move = await commitOrWait(move, change, context);
       if (change.waitMs !== undefined) return;
     }

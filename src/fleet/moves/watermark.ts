@@ -33,6 +33,11 @@ export function fromTheFuture(mark: Watermark | undefined, chain: ChainView): bo
   );
 }
 
+/** Protection as it may be merged: while no beacon node tells what the future is, nothing (a later answer brings it again). */
+export function mergeable(mark: Watermark | undefined, chain: ChainView): Watermark | undefined {
+  return currentEpoch(chain) === undefined || fromTheFuture(mark, chain) ? undefined : mark;
+}
+
 /** What the granting transaction stores: the hash of exactly what will be sent. */
 export function watermarkHash(publicKey: string, mark: Watermark): string {
   const text = [publicKey, mark.sourceEpoch, mark.targetEpoch, mark.slot].join(' ');

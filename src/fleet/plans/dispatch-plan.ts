@@ -59,8 +59,10 @@ async function recordOutcomes(
   for (const row of rows) {
     const move = row.moveId === null ? undefined : moves.get(row.moveId);
     if (row.state !== 'started' || (move?.state !== 'placed' && move?.state !== 'aborted')) continue;
-    row.state = move.state;
-    row.note = move.state === 'aborted' ? (move.holdReason ?? null) : null;
+    // A key that came back proves nothing about where it should have gone.
+    const failed = move.state === 'aborted' || move.turnedBack === true;
+    row.state = failed ? 'aborted' : 'placed';
+    row.note = failed ? (move.holdReason ?? `${row.to} did not take the key; it is back at ${row.from}`) : null;
     await write(manager, row);
   }
 }

@@ -103,21 +103,27 @@ export class ModelOutside implements Outside {
         slotInEpoch: BigInt(world.tick % SLOTS),
         justifiedEpoch: justified,
         finalizedEpoch: justified > 0n ? justified - 1n : 0n,
+        wholeSince: 0n,
       };
     });
     return { nodes, listed: nodes, slotsPerEpoch: BigInt(SLOTS) };
   }
 
   async liveness(publicKey: string, epoch: bigint): Promise<Witness[]> {
-    const live = this.world.live(publicKey, epoch);
-    return [...this.world.clients.values()].map((client) => {
-      const bad = within(client.badWitness, this.world.tick);
+    const { world } = this;
+    return [...world.clients.values()].map((client) => {
+      const bad = within(client.badWitness, world.tick);
       const trusted = this.mutations.noControl === true;
+      // What happened while it was not synced it never learns; one that was blind only would not say what it knew.
+      const missed = (tick: number) => !client.blind && within(client.badWitness, tick);
+      const live = world.live(publicKey, epoch, missed);
+      const ticks = Array.from({ length: SLOTS }, (_, slot) => Number(epoch) * SLOTS + slot);
       return {
         node: `node of ${client.name}`,
         clients: [client.name],
         synced: trusted || !bad || client.blind,
-        control: trusted || (!bad && this.world.live('control-c', epoch)) || (this.mutations.noQuiet ?? false),
+        whole: trusted || this.mutations.noWhole === true || !ticks.some(missed),
+        control: trusted || (!bad && world.live('control-c', epoch, missed)) || (this.mutations.noQuiet ?? false),
         live: bad || this.mutations.noQuiet ? false : live,
       };
     });

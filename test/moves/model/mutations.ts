@@ -10,6 +10,8 @@ export interface Mutations {
   readonly noQuiet?: boolean;
   /** A witness counts even when it is not synced or reports nobody live. */
   readonly noControl?: boolean;
+  /** A witness counts that missed a part of the epoch. */
+  readonly noWhole?: boolean;
   /** `deleted` is believed: the DELETE is not repeated. */
   readonly trustDeleted?: boolean;
   /** The watermark is sent without its source. */

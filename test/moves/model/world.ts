@@ -180,9 +180,14 @@ export class World {
     }
   }
 
-  live(publicKey: string, epoch: bigint): boolean {
+  /** @param missed ticks of which whoever is asked saw nothing. */
+  live(publicKey: string, epoch: bigint, missed: (tick: number) => boolean): boolean {
     return this.signatures.some(
-      (signature) => signature.publicKey === publicKey && signature.targetEpoch === epoch && signature.tick < this.tick,
+      (signature) =>
+        signature.publicKey === publicKey &&
+        signature.targetEpoch === epoch &&
+        signature.tick < this.tick &&
+        !missed(signature.tick),
     );
   }
 

@@ -3,6 +3,7 @@ import type { BeaconNode, InventorySource } from '../../inventory.js';
 import type { ChainView, NodeView, Standing, Witness } from '../ports.js';
 import { Gather } from './gather.js';
 import { bodyOf, type HttpCaller } from './http-call.js';
+import { Streaks } from './streaks.js';
 
 const TIMEOUT_MS = 5_000;
 /** Other validators asked about in the same request: at least one must be live, or silence proves nothing. */
@@ -21,6 +22,7 @@ export class BeaconClient {
   readonly #views: Gather<undefined, ChainView>;
   readonly #liveness: Gather<LivenessItem, Witness | 'none'>;
   readonly #slots = new Map<string, bigint>();
+  readonly #streaks: Streaks;
   readonly #known = new Map<string, Known & { readonly atMs: number }>();
 
   /** @param controls public keys that ought to be live now: placed ones of the fleet. */
@@ -30,6 +32,7 @@ export class BeaconClient {
     private readonly controls: () => Promise<readonly string[]>,
     private readonly nowMs: () => number,
   ) {
+    this.#streaks = new Streaks(nowMs);
     this.#views = new Gather(20, Number.MAX_SAFE_INTEGER, async (_, items) => {
       const view = await this.#view();
       return items.map(() => view);
@@ -59,7 +62,8 @@ export class BeaconClient {
       if (status?.startsWith('active')) return 'active';
       if (answers === 2) break;
     }
-    return answers === Math.min(2, synced.size) && answers > 0 ? 'inactive' : 'unknown';
+    const needed = Math.min(2, this.inventory().beaconNodes.length);
+    return answers === needed && answers > 0 ? 'inactive' : 'unknown';
   }
 
   async dutySoon(publicKey: string): Promise<string | undefined> {
@@ -95,7 +99,12 @@ export class BeaconClient {
     const { beaconNodes, validatorClients } = this.inventory();
     const clientsOf = (name: string) =>
       validatorClients.filter((client) => client.beaconNodes.includes(name)).map((client) => client.name);
-    const views = await Promise.all(beaconNodes.map((node) => this.#look(node, clientsOf(node.name))));
+    const views = await Promise.all(
+      beaconNodes.map(async (node) => {
+        const view = await this.#look(node, clientsOf(node.name));
+        return this.#streaks.extend(node.name, view);
+      }),
+    );
     const nodes = views.filter((view) => view !== undefined);
     return {
       nodes,
@@ -104,7 +113,7 @@ export class BeaconClient {
     };
   }
 
-  async #look(node: BeaconNode, clients: readonly string[]): Promise<NodeView | undefined> {
+  async #look(node: BeaconNode, clients: readonly string[]): Promise<Omit<NodeView, 'wholeSince'> | undefined> {
     const [syncing, genesis, finality, slots] = await Promise.all([
       this.#get(node, '/eth/v1/node/syncing'),
       this.#get(node, '/eth/v1/beacon/genesis'),
@@ -164,7 +173,9 @@ export class BeaconClient {
     return items.map(({ publicKey }) => {
       const answer = isLive(publicKey);
       if (typeof answer !== 'boolean') return 'none';
-      return { node: name, clients: view.clients, synced: view.synced && !view.optimistic, control, live: answer };
+      const synced = view.synced && !view.optimistic;
+      const whole = synced && view.wholeSince !== undefined && view.wholeSince <= BigInt(epoch);
+      return { node: name, clients: view.clients, synced, whole, control, live: answer };
     });
   }
 

@@ -16,6 +16,8 @@ export interface Call {
   readonly timeoutMs: number;
   /** `performance.now()`: checked again just before the first byte leaves (security.md, A6). */
   readonly notAfterMonotonicMs?: number | undefined;
+  /** `Date.now()`, checked with it: the monotonic clock stands still while a machine is suspended. */
+  readonly notAfterMs?: number | undefined;
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -29,11 +31,11 @@ export class HttpCaller {
   });
 
   async send(call: Call): Promise<Reply> {
-    const left = (call.notAfterMonotonicMs ?? Number.POSITIVE_INFINITY) - performance.now();
+    const left = timeLeft(call);
     if (left <= 0) return { outcome: 'refused', reason: 'the claim ran out before the call' };
     let begun = false;
     const dispatcher = this.#agent.compose(
-      beforeFirstByte(call.notAfterMonotonicMs, () => {
+      beforeFirstByte(call, () => {
         begun = true;
       }),
     );
@@ -61,12 +63,17 @@ export class HttpCaller {
   }
 }
 
+function timeLeft({ notAfterMonotonicMs, notAfterMs }: Call): number {
+  const forever = Number.POSITIVE_INFINITY;
+  return Math.min((notAfterMonotonicMs ?? forever) - performance.now(), (notAfterMs ?? forever) - Date.now());
+}
+
 /** undici calls onRequestStart when a connection is there and nothing is written yet. */
-function beforeFirstByte(notAfter: number | undefined, note: () => void): Dispatcher.DispatcherComposeInterceptor {
+function beforeFirstByte(call: Call, note: () => void): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) =>
     dispatch(options, {
       onRequestStart(controller, context) {
-        if (notAfter !== undefined && performance.now() >= notAfter) {
+        if (timeLeft(call) <= 0) {
           controller.abort(new Error('the claim ran out before the call'));
           return;
         }

@@ -110,16 +110,20 @@ export class KeymanagerClient {
     ]);
     const keys = listedKeys(bodyOf(local));
     if (keys === undefined) return unusable(local);
-    const all = [...new Set([...keys, ...(listedKeys(bodyOf(remote)) ?? [])])];
+    // A client without remote keys says so; one that does not answer may sign with the key by a remote signer (A11).
+    const without = remote.outcome === 'answered' && [404, 405, 501].includes(remote.status);
+    const remoteKeys = without ? [] : listedKeys(bodyOf(remote));
+    if (remoteKeys === undefined) return unusable(remote);
+    const all = [...new Set([...keys, ...remoteKeys])];
     return { outcome: 'answered', keys: all, raw: { count: all.length, keys: all.slice(0, 256) } };
   }
 
   async #delete(client: string, items: readonly DeleteItem[]): Promise<Answer<DeleteFacts>[]> {
     const pubkeys = [...new Set(items.map(({ publicKey }) => publicKey))];
-    const lease = items.reduce(
-      (least, item) => (item.lease.untilMonotonicMs < least.untilMonotonicMs ? item.lease : least),
-      items[0]?.lease ?? { untilMonotonicMs: 0, untilMs: 0 },
-    );
+    const lease = {
+      untilMonotonicMs: Math.min(...items.map((item) => item.lease.untilMonotonicMs)),
+      untilMs: Math.min(...items.map((item) => item.lease.untilMs)),
+    };
     const reply = await this.#call(client, 'DELETE', '/eth/v1/keystores', { body: { pubkeys }, lease });
     const body = bodyOf(reply);
     const found = statuses(body, pubkeys.length);
@@ -172,6 +176,7 @@ export class KeymanagerClient {
       body,
       timeoutMs: TIMEOUT_MS,
       notAfterMonotonicMs: lease?.untilMonotonicMs,
+      notAfterMs: lease?.untilMs,
     });
   }
 

@@ -1,9 +1,10 @@
 import type { Change } from '../change.js';
 import type { Answer, ChainView, Step } from '../ports.js';
 import type { MoveRecord } from '../record.js';
-import { fromTheFuture } from '../watermark.js';
+import { fromTheFuture, mergeable } from '../watermark.js';
 import { answered, hold, wait } from './apply.js';
 import { type DeleteAnswer, future, stillSigning } from './drain.js';
+import { lookElsewhere } from './elsewhere.js';
 
 export interface ConfirmFacts {
   readonly answer: DeleteAnswer;
@@ -15,7 +16,11 @@ export interface ConfirmFacts {
 }
 
 /** DELETE again and again: `deleted` means it was there, only `not_active` twice in a row means that it is not. */
-export const confirm: Step = async (move, lease, { outside, options, nowMs }) => {
+export const confirm: Step = async (move, lease, context) => {
+  const { outside, options, nowMs } = context;
+  const { back } = await lookElsewhere(move, move.source, lease, context);
+  if (back)
+    return { ...wait(move, back.page?.text ?? '', options.pollMs, back.evidence), merge: back.merge, page: back.page };
   const answer = await outside.deleteKey(move.source, move.publicKey, lease);
   const keys = await outside.listKeys(move.source);
   const [chain, notFoundIsNotActive] = await Promise.all([outside.chain(), outside.notFoundIsNotActive(move.source)]);
@@ -29,7 +34,8 @@ export function afterRepeatedDelete(move: MoveRecord, facts: ConfirmFacts, pollM
   if (answer.outcome !== 'answered')
     return wait(move, `${move.source} does not answer: ${answer.reason}`, pollMs, evidence);
   if (fromTheFuture(answer.protection, facts.chain)) return future(move, evidence);
-  if (answer.status === 'error') return { ...stillSigning(move, pollMs, evidence), merge: answer.protection };
+  const merge = mergeable(answer.protection, facts.chain);
+  if (answer.status === 'error') return { ...stillSigning(move, pollMs, evidence), merge };
   if (answer.status === 'not_found' && !countsAsNotActive(move, facts)) {
     return hold(move, `${move.source} says it never had the key`, evidence);
   }
@@ -47,11 +53,11 @@ export function afterRepeatedDelete(move: MoveRecord, facts: ConfirmFacts, pollM
     return {
       state: 'restarted',
       progress: { ...progress, confirmedAtMs: facts.nowMs },
-      merge: answer.protection,
+      merge,
       evidence,
     };
   }
-  return { progress, merge: answer.protection, evidence, waitMs: pollMs };
+  return { progress, merge, evidence, waitMs: pollMs };
 }
 
 /** After a doubtful import the key may never have arrived: there `not_found` is what one hopes for. */

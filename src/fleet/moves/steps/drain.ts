@@ -2,7 +2,7 @@ import type { Watermark } from '../../../keys/slashing-protection/watermark.js';
 import type { Change } from '../change.js';
 import type { Answer, ChainView, DeleteStatus, Step } from '../ports.js';
 import type { MoveRecord } from '../record.js';
-import { fromTheFuture } from '../watermark.js';
+import { fromTheFuture, mergeable } from '../watermark.js';
 import { answered, hold, wait } from './apply.js';
 
 export type DeleteAnswer = Answer<{ readonly status: DeleteStatus; readonly protection?: Watermark | undefined }>;
@@ -34,7 +34,7 @@ export function afterFirstDelete(move: MoveRecord, answer: DeleteAnswer, chain: 
           notActive: answer.status === 'not_active' ? 1 : 0,
         },
         right: { from: move.source, to: undefined },
-        merge: answer.protection,
+        merge: mergeable(answer.protection, chain),
         tombstone: { validatorClient: move.source, why: 'deleted' },
         evidence,
         waitMs: pollMs,

@@ -5,13 +5,17 @@ import type { Answer, ChainView, ImportStatus, Step } from '../ports.js';
 import { freshDrain, type MoveRecord } from '../record.js';
 import { currentEpoch, watermarkHash, watermarkToSend } from '../watermark.js';
 import { answered, hold, wait } from './apply.js';
+import { type Elsewhere, lookElsewhere } from './elsewhere.js';
 import { notCaughtUp, shown } from './prepare.js';
 
 /** Doubtful imports before people are asked. */
 const DOUBTS_BEFORE_HOLD = 3;
 
 /** The right is the destination's: import there, and only there, until the answer is known. */
-export const importThere: Step = async (move, lease, { store, outside, options }) => {
+export const importThere: Step = async (move, lease, context) => {
+  const { store, outside, options } = context;
+  const { back } = await lookElsewhere(move, move.destination, lease, context);
+  if (back) return beforeImport(move, back, options.pollMs);
   const [chain, ledger] = await Promise.all([outside.chain(), store.ledger(move.publicKey)]);
   const intent = importIntent(move, ledger, chain, lease.untilMs, options.pollMs);
   if (intent.waitMs !== undefined) return intent;
@@ -21,6 +25,27 @@ export const importThere: Step = async (move, lease, { store, outside, options }
   const answer = await outside.importKey(meant.destination, meant.publicKey, watermark, genesisValidatorsRoot, lease);
   return afterImport(meant, answer, options.pollMs);
 };
+
+/**
+ * Pure. A client that gave the key up has it again before it is imported. Nothing sent yet: the whole path again, there. Else
+ * the destination may have it, and only waiting for the other's DELETE helps.
+ */
+export function beforeImport(move: MoveRecord, back: NonNullable<Elsewhere['back']>, pollMs: number): Change {
+  const { client, merge, evidence, page } = back;
+  if (move.progress.posts.some((post) => post.to === move.destination)) {
+    return { ...wait(move, page?.text ?? '', pollMs, evidence), merge, page };
+  }
+  return {
+    state: 'confirming',
+    source: client,
+    progress: { ...freshDrain(move.progress), resurrections: move.progress.resurrections + 1 },
+    right: { from: move.destination, to: undefined },
+    merge,
+    evidence,
+    page,
+    waitMs: pollMs,
+  };
+}
 
 /** Pure. What is about to be sent, its watermark raised to this moment; stored before it is sent. */
 export function importIntent(

@@ -2,10 +2,11 @@ import type { Watermark } from '../../../keys/slashing-protection/watermark.js';
 import { highest } from '../../../keys/slashing-protection/watermark.js';
 import type { Change } from '../change.js';
 import type { ChainView, Step } from '../ports.js';
-import type { MoveRecord } from '../record.js';
-import { currentEpoch, fromTheFuture, watermarkHash, watermarkToSend } from '../watermark.js';
+import { freshDrain, type MoveRecord } from '../record.js';
+import { currentEpoch, fromTheFuture, mergeable, watermarkHash, watermarkToSend } from '../watermark.js';
 import { answered, hold, wait } from './apply.js';
 import { type DeleteAnswer, future, stillSigning } from './drain.js';
+import { lookElsewhere } from './elsewhere.js';
 import { type DestinationFacts, destinationFault, lookAtDestination } from './preflight.js';
 import { resurrected } from './restart.js';
 
@@ -19,6 +20,11 @@ export interface ReadyFacts extends DestinationFacts {
 /** One last DELETE, the destination looked at again, and the right granted with what will be sent. */
 export const prepare: Step = async (move, lease, context) => {
   const { store, outside, options } = context;
+  const { back } = await lookElsewhere(move, move.source, lease, context);
+  if (back) {
+    const { merge, evidence, page } = back;
+    return { state: 'confirming', progress: freshDrain(move.progress), merge, evidence, page, waitMs: options.pollMs };
+  }
   const answer = await outside.deleteKey(move.source, move.publicKey, lease);
   const [destination, ledger, notFoundIsNotActive] = await Promise.all([
     lookAtDestination(move, context),
@@ -43,7 +49,8 @@ export function afterLastDelete(
   if (answer.outcome !== 'answered')
     return wait(move, `${move.source} does not answer: ${answer.reason}`, options.pollMs, evidence);
   if (fromTheFuture(answer.protection, chain)) return future(move, evidence);
-  if (answer.status === 'deleted') return { ...resurrected(move, evidence, options.pollMs), merge: answer.protection };
+  if (answer.status === 'deleted')
+    return { ...resurrected(move, evidence, options.pollMs), merge: mergeable(answer.protection, chain) };
   if (answer.status === 'error') return stillSigning(move, options.pollMs, evidence);
   if (answer.status === 'not_found' && !mayBeForgotten(move, facts)) {
     return hold(move, `${move.source} says it never had the key`, evidence);

@@ -23,11 +23,20 @@ const RESURRECTIONS_BEFORE_HOLD = 3;
 export const restart: Step = async (move, _lease, { store, outside, options, nowMs }) => {
   const late = move.progress.posts.filter((post) => post.to === move.source && post.untilMs >= nowMs());
   if (late.length > 0) return wait(move, `an import at ${move.source} may still arrive`, options.pollMs);
-  const sinceMs = move.progress.confirmedAtMs ?? nowMs();
-  const answer = await outside.restart(move.source, sinceMs);
+  const answer = await outside.restart(move.source, mustBeginAfter(move) ?? nowMs());
   const [keys, expected] = await Promise.all([outside.listKeys(move.source), store.expectedAt(move.source)]);
   return afterRestart(move, { answer, keys, expected }, options);
 };
+
+/**
+ * Wall clock, ms. A restart before the absence was confirmed shows nothing, and one before the last import in doubt was given
+ * up here did not cut that import off (security.md, A6).
+ */
+function mustBeginAfter({ source, progress }: MoveRecord): number | undefined {
+  const given = progress.posts.filter((post) => post.to === source).map((post) => post.untilMs);
+  const moments = [progress.confirmedAtMs, ...given].filter((moment) => moment !== undefined);
+  return moments.length === 0 ? undefined : Math.max(...moments);
+}
 
 /** Pure. */
 export function afterRestart(
@@ -42,7 +51,7 @@ export function afterRestart(
     if (doubtful || options.withoutRestartHook === 'hold') return hold(move, answer.reason, evidence);
   } else if (answer.outcome !== 'answered') {
     return wait(move, `${move.source} was not restarted: ${answer.reason}`, options.pollMs, evidence);
-  } else if (answer.startedAtMs < (move.progress.confirmedAtMs ?? 0)) {
+  } else if (answer.startedAtMs < (mustBeginAfter(move) ?? 0)) {
     return wait(move, `${move.source} did not come back with a new start time`, options.pollMs, evidence);
   }
   if (keys.outcome !== 'answered')

@@ -3,6 +3,7 @@ import type { Answer, Standing, Step, Witness } from '../ports.js';
 import type { MoveRecord } from '../record.js';
 import { currentEpoch } from '../watermark.js';
 import { answered, wait } from './apply.js';
+import { lookElsewhere } from './elsewhere.js';
 
 type Listed = Answer<{ readonly keys: readonly string[] }>;
 
@@ -20,20 +21,18 @@ export interface VerifyFacts {
 const EPOCHS_TO_BE_LIVE = 6n;
 
 /** It is there, it is set up as before, it signs, and nobody else has it. */
-export const verify: Step = async (move, lease, { outside, options }) => {
+export const verify: Step = async (move, lease, context) => {
+  const { outside, options } = context;
   const { publicKey, destination, progress } = move;
-  const former = [...new Set([move.from, move.source])].filter((client) => client !== destination);
-  const [destinationKeys, standing, chain, ...formerLists] = await Promise.all([
+  const [destinationKeys, standing, chain, { lists: formerKeys, back }] = await Promise.all([
     outside.listKeys(destination),
     outside.standing(publicKey),
     outside.chain(),
-    ...former.map((client) => outside.listKeys(client)),
+    lookElsewhere(move, destination, lease, context),
   ]);
-  const formerKeys = former.map((client, index) => ({ client, keys: formerLists[index] ?? NOTHING }));
-  const back = formerKeys.find(({ keys }) => keys.outcome === 'answered' && keys.keys.includes(publicKey));
   if (back) {
-    const answer = await outside.deleteKey(back.client, publicKey, lease);
-    return takenAway(move, back.client, answered('delete', back.client, answer), options.pollMs);
+    const { merge, page, evidence } = back;
+    return { ...wait(move, page?.text ?? '', options.pollMs, evidence), merge, page };
   }
   const settingsWritten = progress.settingsCopied
     ? undefined
@@ -46,8 +45,6 @@ export const verify: Step = async (move, lease, { outside, options }) => {
   const facts = { destinationKeys, formerKeys, settingsWritten, epoch, witnesses, standing };
   return afterLook(move, facts, options.pollMs);
 };
-
-const NOTHING = { outcome: 'unanswered', reason: 'not asked' } as const;
 
 /** The watermark forbids the epoch of the import: signs of life begin with the next one. */
 function liveEpochs(move: MoveRecord, epoch: bigint | undefined): bigint[] {
@@ -104,13 +101,4 @@ function overdue(move: MoveRecord, facts: VerifyFacts): Change['page'] {
   if (facts.epoch - importedEpoch < EPOCHS_TO_BE_LIVE) return undefined;
   const text = `not live ${facts.epoch - importedEpoch} epochs after its import at ${move.destination}`;
   return { kind: 'not live after import', text, validatorClient: move.destination };
-}
-
-/** A client that gave the key up has it again: away with it there, before anything else. */
-function takenAway(move: MoveRecord, client: string, deleted: Change['evidence'][number], pollMs: number): Change {
-  const text = `resurrected key: ${client} has it again while it is at ${move.destination}`;
-  return {
-    ...wait(move, text, pollMs, [deleted]),
-    page: { kind: 'resurrected key', text, validatorClient: client },
-  };
 }

@@ -56,7 +56,13 @@ export function afterSample(
     (node) => node.currentEpoch < now || node.slotInEpoch >= options.sampleAfterSlots,
   );
   for (const { epoch, witnesses } of facts.samples) {
-    if (epoch >= now || !late || done.has(epoch) || !silent(move, witnesses, facts.chain)) continue;
+    if (
+      epoch >= now ||
+      !late ||
+      done.has(epoch) ||
+      !silent(move, epoch, witnesses, facts.chain, options.sampleAfterSlots)
+    )
+      continue;
     done.add(epoch);
     evidence.push({ kind: 'liveness', detail: { epoch: String(epoch), witnesses } });
   }
@@ -74,9 +80,27 @@ export function afterSample(
   return { state: 'ready', progress: { ...progress, waiting: undefined }, evidence };
 }
 
-/** Silence is proven by synced nodes whose answer shows others live, not only by those the source follows. */
-function silent(move: MoveRecord, witnesses: readonly Witness[], chain: ChainView): boolean {
-  const counted = witnesses.filter((witness) => witness.synced && witness.control);
+/**
+ * Silence is proven by nodes synced through the whole epoch, which is over by their own clocks, and whose answer shows others
+ * live; not only by those the source follows.
+ */
+function silent(
+  move: MoveRecord,
+  epoch: bigint,
+  witnesses: readonly Witness[],
+  chain: ChainView,
+  sampleAfterSlots: bigint,
+): boolean {
+  const over = new Set(
+    chain.nodes
+      .filter(
+        (node) => node.currentEpoch > epoch + 1n || (node.currentEpoch > epoch && node.slotInEpoch >= sampleAfterSlots),
+      )
+      .map((node) => node.name),
+  );
+  const counted = witnesses.filter(
+    (witness) => witness.synced && witness.whole && witness.control && over.has(witness.node),
+  );
   const foreign = (node: { readonly clients: readonly string[] }) => !node.clients.includes(move.source);
   return counted.length > 0 && (counted.some(foreign) || !chain.listed.some(foreign));
 }
