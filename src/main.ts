@@ -1,15 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { App } from './app.js';
 import type { Config } from './config.js';
-import { DataDirectoryInUse, lockDataDirectory } from './database/data-directory-lock.js';
+import { DataDirectoryInUse, type DataDirectoryLock, lockDataDirectory } from './database/data-directory-lock.js';
 import { DomainError, reasonOf } from './errors.js';
 import { assertAddressFree } from './http/address-free.js';
 import { ConfigFaults, type ConfigRequest, loadConfig } from './load-config.js';
 import { createLogger, type Logger } from './logger.js';
 import { configRequest, type ServeOptions, serveOptions } from './serve-options.js';
+import { stopSignal } from './stop-signal.js';
 
-/** SIGTERM must end us within 10 s. */
-const LONGEST_STOP_MS = 9_000;
+/** SIGTERM must end us within 10 s, and half-way through a start the event loop may be late. */
+const LONGEST_BUILD_MS = 2_000;
+const LONGEST_CLOSE_MS = 7_000;
+const LAST_ONE_MS = 6_000;
 
 /** `npm start`: the broker with the sandbox fleet. `argv` are the flags after `npm start --`. */
 export async function main(argv: string[]): Promise<void> {
@@ -18,18 +22,15 @@ export async function main(argv: string[]): Promise<void> {
   await command.parseAsync(argv, { from: 'user' });
 }
 
-/** Reads the configuration, builds the app, listens, and stops at SIGTERM, SIGINT or SIGHUP, also half-way through. */
+/** Reads the configuration, builds the app, listens, and stops at a signal, also half-way through. */
 export async function serve(request: ConfigRequest): Promise<void> {
   process.umask(0o077);
-  const signal = stopSignal();
+  const signal = stopSignal(fail);
   let building: Promise<App> | undefined;
   try {
     const config = loadConfig(request);
     const logger = createLogger(config.logLevel);
-    const lock = await lockDataDirectory(config.dataDir, (reason) => {
-      logger.fatal({ reason }, 'the lock on the data directory was taken away, stopping');
-      process.kill(process.pid, 'SIGTERM');
-    });
+    const lock = await lockWhenFree(config.dataDir, logger);
     process.once('exit', () => lock.release());
     await assertAddressFree(config.host, config.port);
     // Loaded only now: what refuses a start is told at once, and alone.
@@ -54,31 +55,29 @@ export async function serve(request: ConfigRequest): Promise<void> {
   }
 }
 
-interface StopSignal {
-  came(): boolean;
-  /** Also when it came already; further signals (npm sends SIGTERM twice) change nothing. */
-  act(work: () => Promise<void>): void;
-}
-
-function stopSignal(): StopSignal {
-  let came = false;
-  const first = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        came = true;
-        resolve();
+/** One that is being stopped gets a moment: who kills npm and starts again at once must not be refused. */
+async function lockWhenFree(dataDir: string, logger: Logger): Promise<DataDirectoryLock> {
+  for (const deadlineMs = performance.now() + LAST_ONE_MS; ; await sleep(250)) {
+    try {
+      return await lockDataDirectory(dataDir, (reason) => {
+        logger.fatal({ reason }, 'the lock on the data directory was taken away, stopping');
+        process.kill(process.pid, 'SIGTERM');
       });
+    } catch (failure) {
+      if (!(failure instanceof DataDirectoryInUse) || performance.now() > deadlineMs) throw failure;
     }
-  });
-  return { came: () => came, act: (work) => void first.then(work).catch(fail) };
+  }
 }
 
+/** What is still being built is left to its watchdogs: whatever the broker starts ends by itself when the broker is gone. */
 async function stop(building: Promise<App> | undefined, logger: Logger): Promise<void> {
+  const unfinished = setTimeout(() => process.exit(0), LONGEST_BUILD_MS);
+  const app = await building;
+  clearTimeout(unfinished);
   const timer = setTimeout(() => {
     logger.error('not stopped in time, leaving');
     process.exit(1);
-  }, LONGEST_STOP_MS);
-  const app = await building;
+  }, LONGEST_CLOSE_MS);
   await app?.close();
   clearTimeout(timer);
   process.exit(0);
