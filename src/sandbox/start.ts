@@ -50,7 +50,7 @@ export interface SandboxSettings {
 }
 
 const SANDBOX_CHAIN_ID = 31337;
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 90_000;
 const STOP_LIMIT_MS = 4_500;
 
 /**

@@ -5,7 +5,7 @@ import type { Faults } from './faults.js';
 import type { FromWorker, ToWorker, WorkerSettings } from './worker.js';
 
 /** A thread that does not come up in this time never will. */
-const READY_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 60_000;
 const STATUS_TIMEOUT_MS = 2_000;
 const REVIVE_AFTER_MS = 1_000;
 
