@@ -78,3 +78,10 @@ function refuseUnstorable(key: string, value: unknown): unknown {
   }
   return value;
 }
+
+/** The last route of a path: whatever no route before it serves. */
+export function unsupported(allow: string): Middleware {
+  return () => {
+    throw new ProtocolError(405, 'unsupported_method_type', `allowed here: ${allow}`, { Allow: allow });
+  };
+}

@@ -174,8 +174,15 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
   return mount(new URL(deps.issuer).pathname, app);
 }
 
+/** Public documents: the application's own `no-store` is not for them (T). */
+const MAY_BE_KEPT = 'public, max-age=60';
+
 function discoveryRoutes(deps: AuthorizationDeps, parts: Parts): Router {
   const router = new Router();
+  router.use((ctx, next) => {
+    ctx.set('Cache-Control', MAY_BE_KEPT);
+    return next();
+  });
   router.get('/.well-known/uma2-configuration', (ctx) => {
     ctx.body = uma2Metadata(deps.issuer, deps.claims.formats);
   });

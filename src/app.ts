@@ -120,6 +120,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     chainId: config.chainId,
     clock: systemClock,
     logger,
+    controlsKeys: ({ address }, publicKeys) => fleet.facts.controlsKeys(address, publicKeys),
     ...(mevBoost ? { middleware: mevBoost } : {}),
   });
   brokerResource = broker.resourceId();

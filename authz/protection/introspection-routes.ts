@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import type { Middleware } from 'koa';
 import { invalidRequest } from '../errors.js';
-import { readForm } from '../http.js';
+import { readForm, unsupported } from '../http.js';
 import { onWire, type Rpts } from '../rpt.js';
 import { ownerOf } from './pat.js';
 
@@ -32,5 +32,6 @@ export function introspectionRoutes(rpts: Rpts, pat: Middleware, issuer: string)
       ...(rpt.thumbprint !== undefined && { cnf: { jkt: rpt.thumbprint } }),
     };
   });
+  router.all('/introspect', pat, unsupported('POST'));
   return router;
 }

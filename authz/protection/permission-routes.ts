@@ -3,7 +3,7 @@ import type { Middleware } from 'koa';
 import { compileSchema, problems } from '../../src/validate.js';
 import { unite } from '../authorization-assessment.js';
 import { invalidRequest, ProtocolError } from '../errors.js';
-import { readJson } from '../http.js';
+import { readJson, unsupported } from '../http.js';
 import type { WirePermission } from '../rpt.js';
 import { ownerOf } from './pat.js';
 import type { Resources } from './resources.js';
@@ -39,6 +39,7 @@ export function permissionRoutes(resources: Resources, tickets: Tickets, pat: Mi
     ctx.set('Cache-Control', 'no-store');
     ctx.body = { ticket: await tickets.create({ owner, permissions }) };
   });
+  router.all('/permission', pat, unsupported('POST'));
   return router;
 }
 

@@ -1,8 +1,8 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { compileSchema, problems } from '../../src/validate.js';
-import { invalidRequest, notFound, ProtocolError } from '../errors.js';
-import { readJson } from '../http.js';
+import { invalidRequest, notFound } from '../errors.js';
+import { readJson, unsupported } from '../http.js';
 import { ownerOf } from './pat.js';
 import type { Resource, ResourceDocument } from './resource.js';
 import type { Resources } from './resources.js';
@@ -85,9 +85,3 @@ async function readDocument(ctx: Context): Promise<ResourceDocument> {
 }
 
 const DOCUMENT_MEMBERS = new Set(['resource_scopes', 'name', 'description', 'icon_uri', 'type']);
-
-function unsupported(allow: string): Middleware {
-  return () => {
-    throw new ProtocolError(405, 'unsupported_method_type', `allowed here: ${allow}`, { Allow: allow });
-  };
-}

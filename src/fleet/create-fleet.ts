@@ -20,6 +20,7 @@ import { approvePlan } from './plans/approve-plan.js';
 import { dispatchPlan } from './plans/dispatch-plan.js';
 import { draftPlan, storePlan } from './plans/propose-plan.js';
 import { RebalancingPlan } from './plans/rebalancing-plan.js';
+import { uncontrolledKeys } from './provisioning/controls-keys.js';
 import { createProvisioning } from './provisioning/provisioning.js';
 import { type Standing, standingOf } from './provisioning/standing.js';
 import { startHindrance } from './provisioning/start-waiting.js';
@@ -51,6 +52,8 @@ export interface Fleet {
     consensusShare(implementation: string): Promise<number | undefined>;
     executionShare(implementation: string): Promise<number | undefined>;
     standing(party: { readonly party: string; readonly address?: string }): Promise<Standing>;
+    /** Whether an account (lower-case 0x) controls every key by its finalised withdrawal credentials. */
+    controlsKeys(address: string | undefined, publicKeys: readonly string[]): Promise<boolean>;
   };
   /** What the inventory's validator clients really follow, read anew each time. */
   offeredPairs(): readonly Pair[];
@@ -136,6 +139,8 @@ export function createFleet(options: FleetOptions): Fleet {
       consensusShare: provisioning.consensusShare,
       executionShare: (implementation) => share('execution', implementation),
       standing: (party) => standingOf({ dataSource, stake: options.stake }, party),
+      controlsKeys: async (address, publicKeys) =>
+        (await uncontrolledKeys(address, publicKeys, dataSource.manager)).length === 0,
     },
     offeredPairs: () => offeredPairs(inventory()),
     notReady: () => (view.last() ? undefined : 'the fleet has not been looked at yet'),

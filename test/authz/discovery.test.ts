@@ -48,6 +48,13 @@ describe('Discovery and registration', () => {
     expect(jwks.keys[0]).to.include({ kty: 'EC', crv: 'P-256', alg: 'ES256', use: 'sig' }).and.not.have.property('d');
   });
 
+  it('T: discovery and JWKS may be kept, whatever the application sets for its other answers', async () => {
+    for (const path of ['.well-known/uma2-configuration', '.well-known/openid-configuration', 'jwks']) {
+      const { headers } = await call(`${authz.issuer}/${path}`);
+      expect(headers.get('cache-control'), path).to.match(/^public, max-age=\d+$/);
+    }
+  });
+
   it('D9: registration takes claims_redirect_uris and gives a client that works at once', async () => {
     const answer = await jsonCall(`${authz.issuer}/register`, 'POST', undefined, {
       client_name: 'A dApp',

@@ -224,6 +224,14 @@ describe('Protection API', () => {
       }
     });
 
+    for (const path of ['permission', 'introspect'])
+      it(`T, I: GET /${path}: 405 unsupported_method_type`, async () => {
+        const answer = await jsonCall(`${authz.issuer}/${path}`, 'GET', pat);
+        expect(answer.status).to.equal(405);
+        expect(answer.body.error).to.equal('unsupported_method_type');
+        expect(answer.headers.get('allow')).to.equal('POST');
+      });
+
     it('T: an empty scope array is legal', async () => {
       expect((await permission({ resource_id: await create(), resource_scopes: [] })).status).to.equal(201);
     });

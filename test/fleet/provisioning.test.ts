@@ -116,6 +116,11 @@ describe('F provisioning', () => {
     test.nodes.withdrawal.set(publicKey(7), WALLET);
     await test.database.dataSource.query('DELETE FROM validator_stake');
     await test.run('look');
+    const controls = test.fleet.facts.controlsKeys;
+    expect(await controls(WALLET, [publicKey(7)])).to.equal(true);
+    expect(await controls(WALLET, [publicKey(7), publicKey(8)]), 'one of two').to.equal(false);
+    expect(await controls(WALLET, [publicKey(7), publicKey(999)]), 'unknown to the chain').to.equal(false);
+    expect(await controls(undefined, [publicKey(7)]), 'no account').to.equal(false);
     expect(await codeOf(request(mine))).to.equal('granted');
     expect(
       await codeOf(request(wish('thief', { publicKeys: [publicKey(7)], party: 'x', address: `0x${'cd'.repeat(20)}` }))),

@@ -4,11 +4,11 @@ import { DomainError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import { type FleetKey, fleetKeys, type StateDeps, usableClients } from '../fleet-state.js';
 import type { Pair, StakeSource, Wish } from '../index.js';
-import { withdrawalAddress } from '../look/validator-stake.js';
 import type { MoveControl, Moves } from '../moves/index.js';
 import { expandTargets } from '../targets/expand-targets.js';
 import type { DiversityPolicy } from '../targets/targets.js';
 import { type ChosenKey, choosePoolKeys } from './choose-pool-keys.js';
+import { uncontrolledKeys } from './controls-keys.js';
 import { clientsFor, roomFor } from './destination.js';
 import { InstanceAllocation, type WishRow } from './wish-row.js';
 
@@ -128,20 +128,14 @@ async function namedKeys(
   if (new Set(wish.publicKeys).size !== wish.keys) {
     throw new DomainError('NoKeys', 'the number of keys differs from the keys named', { asked: wish.keys });
   }
-  const rows: { public_key: string; withdrawal_credentials: string | null }[] = await manager.query(
-    'SELECT public_key, withdrawal_credentials FROM validator_stake WHERE public_key = ANY($1)',
-    [names],
-  );
-  const owner = new Map(rows.map((row) => [row.public_key, withdrawalAddress(row.withdrawal_credentials)]));
   const clients = new Set(inventory().validatorClients.map(({ name }) => name));
+  const uncontrolled = wish.subjectKind === 'party' ? await uncontrolledKeys(wish.address, names, manager) : [];
   return names.map((publicKey) => {
-    const controlled =
-      wish.subjectKind !== 'party' || (wish.address !== undefined && owner.get(publicKey) === wish.address);
     // One answer for keys of others and keys not here: who holds which key is nobody's business.
     const refused = () =>
       new DomainError('KeyNotControlled', `${publicKey} is not under the party's control`, { publicKey });
     const key = byKey.get(publicKey);
-    if (!controlled || !key || !clients.has(key.validatorClient)) throw refused();
+    if (uncontrolled.includes(publicKey) || !key || !clients.has(key.validatorClient)) throw refused();
     if (key.allocation) throw new DomainError('NoKeys', `${publicKey} belongs to an instance already`, { publicKey });
     return key;
   });
