@@ -115,6 +115,20 @@ describe('F plans over HTTP', () => {
       expect([pairOf(move.from), pairOf(move.to)]).to.not.deep.equal([pairOf(first?.from), pairOf(first?.to)]);
   });
 
+  it('a canary whose key came back proves nothing: one key of the pair is tried again, not a batch', async () => {
+    const { id } = await plan();
+    await test.call('POST', `/plans/${id}/approve`);
+    await test.run('dispatch');
+    const canaries = await test.moves.list({});
+    for (const canary of canaries) await test.moves.turnBack(canary.id);
+    await test.run('dispatch');
+    const next = await test.moves.list({ state: 'preflight' });
+    const pairs = next.map(({ from, to }) => `${from.split('-')[0]}>${to.split('-')[0]}`);
+    expect(new Set(pairs).size).to.equal(pairs.length);
+    const { moves } = (await test.call('GET', `/plans/${id}`)).body as unknown as { moves: { state: string }[] };
+    expect(moves.filter(({ state }) => state === 'aborted')).to.have.length(canaries.length);
+  });
+
   it('skips planned moves the fleet has overtaken', async () => {
     const proposed = await plan();
     const [move] = proposed.moves;

@@ -7,6 +7,8 @@ import type { MoveControl, Moves, MoveView } from '../../src/fleet/moves/index.j
 export interface FakeMoves extends Moves, Pick<MoveControl, 'abort'> {
   /** Ends unfinished moves: the key is at its destination. */
   finish(ids?: readonly string[]): Promise<void>;
+  /** Ends one with its key back where it came from. */
+  turnBack(id: string): Promise<void>;
   set(id: string, state: MoveView['state'], holdReason?: string): Promise<void>;
 }
 
@@ -39,6 +41,11 @@ export async function fakeMoves(dataSource: DataSource, holders: ReadonlyMap<str
   for (const [publicKey, holder] of holders) {
     await dataSource.query('INSERT INTO fake_right VALUES ($1, $2, now())', [publicKey, holder]);
   }
+  const turnedBack = new Set<string>();
+  const view = (row: Row): MoveView => ({
+    ...viewOf(row),
+    ...(turnedBack.has(row.id) && { turnedBack: true as const }),
+  });
   let pause: { reason: string; since: Date } | undefined;
   const rows = (sql: string, parameters: unknown[] = []): Promise<Row[]> => dataSource.query(sql, parameters);
 
@@ -114,6 +121,10 @@ export async function fakeMoves(dataSource: DataSource, holders: ReadonlyMap<str
         holdReason ?? null,
       ]);
     },
+    async turnBack(id) {
+      turnedBack.add(id);
+      await dataSource.query(`UPDATE fake_move SET state = 'placed', updated_at = now() WHERE id = $1`, [id]);
+    },
     advance: async () => undefined,
     reconcile: async () => undefined,
     adopt: async () => undefined,
@@ -127,7 +138,7 @@ export async function fakeMoves(dataSource: DataSource, holders: ReadonlyMap<str
   };
 }
 
-function view(row: Row): MoveView {
+function viewOf(row: Row): MoveView {
   return {
     id: row.id,
     publicKey: row.public_key,

@@ -77,9 +77,14 @@ function mayTry({ moveId, attempts }: InstanceAllocation, again: ReadonlySet<str
   return moveId === null || (attempts < MOST_ATTEMPTS && again.has(moveId));
 }
 
-/** An aborted move waits before it is repeated; a placed one whose key was moved away again does not. */
+/** It ended without bringing its key to where it should have gone. */
+export function hasFailed(move: MoveView | undefined): boolean {
+  return move?.state === 'aborted' || (move?.state === 'placed' && move.turnedBack === true);
+}
+
+/** A failed move waits before it is repeated; a placed one whose key was moved away again does not. */
 export function mayRepeat(move: MoveView | undefined, attempts: number, nowMs: number): boolean {
-  return move?.state !== 'aborted' || nowMs - move.updatedAt.getTime() >= RETRY_MS * attempts;
+  return !move || !hasFailed(move) || nowMs - move.updatedAt.getTime() >= RETRY_MS * attempts;
 }
 
 /** What the wish wants at the destination; the rest is as it was. */

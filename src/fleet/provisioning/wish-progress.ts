@@ -8,7 +8,7 @@ import type { MoveView, Placement } from '../moves/index.js';
 import type { ProvisioningDeps } from './allocate.js';
 import { applySettings } from './apply-settings.js';
 import { liveValidators } from './liveness.js';
-import { MOST_ATTEMPTS, mayRepeat, startHindrance, startWaiting } from './start-waiting.js';
+import { hasFailed, MOST_ATTEMPTS, mayRepeat, startHindrance, startWaiting } from './start-waiting.js';
 import { InstanceAllocation, WishRow } from './wish-row.js';
 
 /** A key of the wish: `live`, or what it still waits for. */
@@ -99,21 +99,24 @@ async function keyProgress(
       text: `a key moves from ${move.from} to ${move.to} (${move.waiting === undefined ? move.state : `${move.state}: ${move.waiting}`})`,
     };
   if (!placement || !client || !servesPair(client, allocation, deps.inventory())) {
-    if (last?.state === 'aborted' && allocation.attempts >= MOST_ATTEMPTS) {
+    if (last && hasFailed(last) && allocation.attempts >= MOST_ATTEMPTS) {
       return {
         kind: 'refused',
-        text: `the move was given up after ${allocation.attempts} attempts (${last.holdReason ?? 'aborted'})`,
+        text: `the move was given up after ${allocation.attempts} attempts (${whyFailed(last)})`,
       };
     }
     return {
       kind: 'waiting',
-      text:
-        last?.state === 'aborted' ? `a new attempt (the last: ${last.holdReason ?? 'aborted'})` : 'a free slot to move',
+      text: last && hasFailed(last) ? `a new attempt (the last: ${whyFailed(last)})` : 'a free slot to move',
     };
   }
   // A placed move ended with the key seen live at its destination (keys.md, verify).
   if (last?.state === 'placed' && last.to === client.name) return { kind: 'live' };
   return seenLive(deps, allocation, client);
+}
+
+function whyFailed({ holdReason, turnedBack, to }: MoveView): string {
+  return holdReason ?? (turnedBack ? `${to} did not take the key` : 'aborted');
 }
 
 /** A key that was there already: live when a beacon node of its validator client says so. */
