@@ -9,7 +9,7 @@ import { CHAIN_ID } from '../chain/spec.js';
 import { rpc } from './rpc.js';
 
 const BLOCK_SECONDS = 2;
-const READY_TIMEOUT_MS = 10_000;
+const READY_TIMEOUT_MS = 45_000;
 const STATE_INTERVAL_SECONDS = 10;
 
 /**
