@@ -12,6 +12,7 @@ import { ServiceBinding } from '../service-binding.js';
 import type { Parameters, ServiceInstance } from '../service-instance.js';
 import { rpcCredentials, validatorCredentials } from './credentials.js';
 import { openEndpoint } from './open-endpoint.js';
+import { requirePermit } from './permit.js';
 import { exhume, findBinding, findInstance, insertRow, lockId, lockInstance } from './rows.js';
 import { isOfFleet } from './wish.js';
 
@@ -34,16 +35,18 @@ export interface Bound {
 /**
  * OSB 2.17, Binding and Rotating: nothing has to be waited for (requirement 25). In one transaction: lock the instance;
  * same request ⇒ the existing binding; different ⇒ conflict; else create.
- * @throws OsbError `BadRequest`, `NotFound`, `Conflict`, `ConcurrencyError`.
+ * @throws OsbError `BadRequest`, `Forbidden`, `NotFound`, `Conflict`, `ConcurrencyError`.
  */
 export function bind(deps: BrokerDeps, subject: Subject, request: BindRequest): Promise<Bound> {
   return deps.serially(request.instanceId, async () => {
     const seen = await findInstance(deps.dataSource.manager, request.instanceId);
+    if (seen) await requireBindPermit(deps, subject, request, seen);
     const endpoint = seen && isOfFleet(seen.kind) ? await deps.fleet.endpoint(seen.id) : undefined;
     return deps.dataSource.transaction(async (manager) => {
       await lockId(manager, 'binding', request.bindingId);
       const instance = await lockInstance(manager, request.instanceId);
-      if (!instance) throw new OsbError('NotFound', 'no such instance');
+      // A later instance with this id is another one; nothing was asked about it.
+      if (!instance || instance.resourceId !== seen?.resourceId) throw new OsbError('NotFound', 'no such instance');
       const existing = await manager.findOneBy(ServiceBinding, { id: request.bindingId });
       if (existing && existing.instanceId !== instance.id)
         throw new OsbError('Conflict', 'a binding with this id exists on another instance');
@@ -58,6 +61,24 @@ export function bind(deps: BrokerDeps, subject: Subject, request: BindRequest): 
       return { outcome: 'created', ...(await create(deps, manager, creation)) };
     });
   });
+}
+
+/** Security.md B1, of a new binding. Outside the transaction: the answer is recorded over a connection of its own. */
+async function requireBindPermit(
+  deps: BrokerDeps,
+  subject: Subject,
+  { instanceId, bindingId, body }: BindRequest,
+  { resourceId }: ServiceInstance,
+): Promise<void> {
+  const { manager } = deps.dataSource;
+  if (await findBinding(manager, instanceId, bindingId)) return;
+  const parameters = body.parameters ?? {};
+  try {
+    await requirePermit(deps, subject, { instanceId, bindingId, resourceId, scope: 'bind', parameters });
+  } catch (refusal) {
+    // Deleted meanwhile, its resource is gone too: the caller says so.
+    if (await findInstance(manager, instanceId)) throw refusal;
+  }
 }
 
 /** The credentials object as it was handed out. */

@@ -8,6 +8,8 @@ import type { Parameters } from '../service-instance.js';
 
 export interface Asked {
   readonly instanceId: string;
+  /** Of a bind: another binding is another request. */
+  readonly bindingId?: string;
   readonly resourceId: string;
   readonly scope: string;
   readonly parameters: Parameters;
@@ -34,10 +36,10 @@ export async function requirePermit(deps: BrokerDeps, subject: Subject, asked: A
     throw new OsbError('Forbidden', `waits for the operator's approval: ${decision.reason}`);
 }
 
-/** What an approval is for: hex SHA-256 of party, resource, scope, instance and parameters; another instance is another request. */
-function requestDigest(party: string, { resourceId, scope, instanceId, parameters }: Asked): string {
+/** What an approval is for: hex SHA-256 of party, resource, scope, instance, parameters and binding; another one is another request. */
+function requestDigest(party: string, { resourceId, scope, instanceId, parameters, bindingId }: Asked): string {
   return createHash('sha256')
-    .update(canonicalJson([party, resourceId, scope, instanceId, parameters]))
+    .update(canonicalJson([party, resourceId, scope, instanceId, parameters, bindingId]))
     .digest('hex');
 }
 

@@ -38,7 +38,7 @@ export function provision(deps: BrokerDeps, subject: Subject, request: Provision
   requirePlanVersion(plan, body.maintenance_info);
   return deps.serially(instanceId, async () => {
     const existing = await findInstance(deps.dataSource.manager, instanceId);
-    if (existing) return repeated(deps, subject, request, existing);
+    if (existing) return repeated(deps.dataSource.manager, subject, request, existing);
     requireAsync(plan, request.acceptsIncomplete, 'creating');
     refuseWithdrawalAddress(parameters);
     await requirePermit(deps, subject, {
@@ -53,7 +53,7 @@ export function provision(deps: BrokerDeps, subject: Subject, request: Provision
     return deps.dataSource.transaction(async (manager) => {
       await lockId(manager, 'instance', instanceId);
       const winner = await findInstance(manager, instanceId);
-      return winner ? repeated(deps, subject, request, winner) : create(deps, manager, subject, request);
+      return winner ? repeated(manager, subject, request, winner) : create(deps, manager, subject, request);
     });
   });
 }
@@ -131,7 +131,7 @@ export function instanceResource(
 
 /** Requirement 15: compared on service, plan, organization, space and parameters. */
 async function repeated(
-  deps: BrokerDeps,
+  manager: EntityManager,
   subject: Subject,
   request: ProvisionRequest,
   existing: ServiceInstance,
@@ -147,7 +147,7 @@ async function repeated(
   if (!same) throw new OsbError('Conflict', 'an instance with this id and other attributes exists');
   switch (existing.state) {
     case 'provisioning': {
-      const running = await runningOperation(deps.dataSource.manager, existing.id);
+      const running = await runningOperation(manager, existing.id);
       if (!running) return { outcome: 'exists' };
       requireAsync(request.plan, request.acceptsIncomplete, 'creating');
       return { outcome: 'accepted', operation: running.id };

@@ -152,6 +152,28 @@ describe('OSB 2.17 through UMA: the one gate', () => {
     expect((await patch({ wish: 'hard' })).status).to.equal(202);
   });
 
+  it('B1 the policies are asked again at a bind; a repeat of what was bound asks nothing', async () => {
+    const { id, alice } = await alices();
+    broker.guard.grant(alice, instancePermission(id, 'bind'));
+    const usual = broker.guard.decide;
+    const put = (name: string) =>
+      broker.send('PUT', `${path(id)}/service_bindings/${name}-${id}`, {
+        body: broker.ids(READ),
+        authorization: alice,
+      });
+    expect((await put('first')).status).to.equal(201);
+    const first = broker.guard.questions.at(-1);
+    expect(first?.scope).to.equal('bind');
+    expect(first?.resource.key).to.equal(id);
+    expect(first?.digest).to.match(/^[0-9a-f]{64}$/);
+    broker.guard.decide = () => 'deny';
+    expect((await put('first')).status).to.equal(200);
+    expect((await put('second')).status).to.equal(403);
+    broker.guard.decide = usual;
+    expect((await put('second')).status).to.equal(201);
+    expect(broker.guard.questions.at(-1)?.digest, 'an approval is for one binding').to.not.equal(first?.digest);
+  });
+
   it('B2 an instance belongs to the credential that made it: for others it is not there', async () => {
     const { id, alice } = await alices();
     const mallory = broker.guard.bearer({ party: MALLORY }, [
