@@ -168,5 +168,6 @@ function refuse(socket: Duplex, refusal: Refusal): void {
   const all = [...pairs, ...refusal.headers];
   const lines = all.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${all[index + 1]}`] : []));
   const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`, ...lines, '', ''].join('\r\n');
-  socket.end(`${head}${refusal.body}`, 'latin1');
+  // Nothing else ends the connection of a caller who does not close it.
+  socket.end(`${head}${refusal.body}`, 'latin1', () => socket.destroy());
 }

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { request as send } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { Registry } from 'prom-client';
@@ -83,6 +85,21 @@ describe('the HTTP front', () => {
     expect((await call('/rpc/x')).text).to.equal('rpc');
     expect((await call('/livez', { host: 'evil.example' })).status).to.equal(200);
     expect((await call('/metrics', { host: 'evil.example' })).status).to.equal(421);
+  });
+
+  it('a refused upgrade ends the connection, also of a caller who does not', async () => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.resume();
+    const left = once(socket, 'end');
+    socket.write('GET /v2/catalog HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await left;
+    // What is written to a connection that the other side has closed comes back as an error.
+    const closed = new Promise((resolve) => socket.on('error', resolve));
+    const writing = setInterval(() => socket.write('x'), 50);
+    const waited = await Promise.race([closed, sleep(1_000, 'still open')]);
+    clearInterval(writing);
+    socket.destroy();
+    expect(waited).to.be.instanceOf(Error);
   });
 
   it('gives every answer an id of its own making', async () => {
