@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { DataSource } from 'typeorm';
 import type { DatabaseConnection } from '../ormconfig.js';
 import type { Clock } from '../src/clock.js';
@@ -93,6 +94,8 @@ export interface AuthorizationDeps {
   readonly decisions: DecisionLog | QueryableDecisionLog;
   readonly facts: FactSource;
   readonly sealingKey: SealingKey;
+  /** Whom the limits count: behind trusted proxies the real caller; by default the connection's address. */
+  readonly clientAddress?: (request: IncomingMessage) => string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: AuthorizationOptions;

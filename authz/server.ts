@@ -143,7 +143,8 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
   const { options } = deps;
   const app = new Koa();
   app.use(renderErrors(deps.logger));
-  app.use(rateLimit(deps.clock, options.requestsPerSecond ?? REQUESTS_PER_SECOND));
+  const addressOf = deps.clientAddress ?? ((request) => request.socket.remoteAddress ?? '');
+  app.use(rateLimit(deps.clock, options.requestsPerSecond ?? REQUESTS_PER_SECOND, addressOf));
   for (const router of [
     discoveryRoutes(deps, parts),
     resourceRoutes(parts.resources, pat, deps.issuer),

@@ -103,7 +103,8 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     registry,
     unknownBinding: () => [{ resourceId: brokerResource, scopes: ['instance:create'] }],
     clientAddress: clientAddress(config.trustedProxies),
-    sealed: () => seal.sealed(),
+    // Nor is a remembered RPT believed while revocations cannot be read (security.md B5).
+    sealed: () => seal.sealed() ?? authz.notReady(),
   });
   closers.add('gateway', () => gateway.close());
   const broker = await createBroker({

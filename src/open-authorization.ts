@@ -12,6 +12,7 @@ import { systemClock } from './clock.js';
 import type { Closers } from './closers.js';
 import type { Config } from './config.js';
 import type { Credentials } from './credentials.js';
+import { clientAddress } from './http/client-address.js';
 import type { DataKey } from './keys/data-key.js';
 import type { Logger } from './logger.js';
 
@@ -57,6 +58,7 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     decisions: createDecisionLog(dataSource),
     facts: surroundings.facts,
     sealingKey: dataKey,
+    clientAddress: clientAddress(config.trustedProxies),
     clock: systemClock,
     logger,
     options: {

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { RecordedDecision } from '../../authz/policy/replay.js';
 import { DomainError } from '../errors.js';
-import { cliBaseUrl } from './broker-address.js';
-import { operatorGet } from './operator-get.js';
+import { operatorClient } from './operator-client.js';
 
 const PAGE = 1_000;
 
@@ -20,6 +19,7 @@ export async function readDecisions(
   progress: (line: string) => void,
 ): Promise<RecordedDecision[]> {
   if (file !== undefined) return decisionsIn(file);
+  const operator = operatorClient();
   const found: RecordedDecision[] = [];
   let before: string | undefined;
   do {
@@ -28,7 +28,7 @@ export async function readDecisions(
     if (filter.resourceKey !== undefined) query.set('resource_key', filter.resourceKey);
     if (filter.since !== undefined) query.set('since', filter.since);
     if (before !== undefined) query.set('before', before);
-    const page = (await operatorGet(cliBaseUrl(), `/authz/decisions?${query}`)) as {
+    const page = (await operator.call('GET', `/authz/decisions?${query}`)).body as unknown as {
       decisions: RecordedDecision[];
       next_before?: string;
     };

@@ -31,7 +31,7 @@ export interface GatewayDeps {
   readonly registry: Registry;
   /** What the ticket of a 401 for an unknown or ended binding asks for; such a request must get one too. */
   readonly unknownBinding: () => readonly Permission[];
-  /** Seal.sealed: while the database may be older than what was done, no credential in it is believed (503). */
+  /** Why no credential may be believed now (503): the database may be older than what was done, or revocations unread. */
   readonly sealed?: () => string | undefined;
   /** Whether a Host header names this broker (421 otherwise); by default the caller has checked. */
   readonly hostAllowed?: (host: string | undefined) => boolean;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:http';
 import { expect } from 'chai';
 import {
@@ -171,6 +172,17 @@ describe('Hostile input', () => {
       expect(answer.status, authorization).to.equal(401);
     }
     expect(ticketIn(await call(url))).to.be.a('string');
+  });
+
+  it('the limit counts callers, not the proxy they all come through', async () => {
+    const clientAddress = ({ headers }: IncomingMessage) => String(headers['x-caller']);
+    const narrow = await startAuthorization({ requestsPerSecond: 5 }, undefined, { clientAddress });
+    const from = async (caller: string) =>
+      (await call(`${narrow.issuer}/jwks`, { headers: { 'x-caller': caller } })).status;
+    const flood = await Promise.all(Array.from({ length: 40 }, () => from('flooder')));
+    expect(flood).to.include(429);
+    expect(await from('another')).to.equal(200);
+    await narrow.close();
   });
 
   it('a client over the limit gets 429 and Retry-After', async () => {

@@ -100,7 +100,7 @@ export async function startAuthorization(
   options: Partial<AuthorizationDeps['options']> = {},
   /** Makes it another replica of this one. */
   shared?: Pick<TestAuthorization, 'database' | 'dataKey' | 'issuer'>,
-  more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn'>> & {
+  more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress'>> & {
     readonly idTokenIssuers?: readonly TrustedIssuer[];
   } = {},
 ): Promise<TestAuthorization> {
@@ -123,6 +123,7 @@ export async function startAuthorization(
     platforms: [PLATFORM],
     policy: more.policy ?? policies,
     ...(more.signIn !== undefined && { signIn: more.signIn }),
+    ...(more.clientAddress !== undefined && { clientAddress: more.clientAddress }),
     claims: createClaimVerifier({ issuer, chainId: CHAIN_ID, idTokenIssuers: more.idTokenIssuers ?? [] }),
     decisions: { record: async (decision) => void decisions.push(decision) },
     facts: async () => ({ resource: {}, party: {} }),
