@@ -9,6 +9,7 @@ import type { Inventory } from '../../src/fleet/inventory.js';
 import { HttpCaller } from '../../src/fleet/moves/outside/http-call.js';
 import { KeymanagerClient } from '../../src/fleet/moves/outside/keymanager-client.js';
 import { Streaks } from '../../src/fleet/moves/outside/streaks.js';
+import { isSame } from '../../src/fleet/moves/pins.js';
 import { Fenced, type Outside, type Store } from '../../src/fleet/moves/ports.js';
 import { freshProgress, type MoveRecord } from '../../src/fleet/moves/record.js';
 import { runMove } from '../../src/fleet/moves/run-move.js';
@@ -141,6 +142,16 @@ describe('moves and who answers', () => {
     expect(deleted).to.deep.equal([]);
     expect(waits).to.have.length(6);
     for (const why of waits) expect(why).to.contain('no longer the process');
+  });
+
+  it('A9: a process that came back at another address is known by a token of its own, and only by that', () => {
+    const pins = { a: { uri: 'a', token: 'ta' }, b: { uri: 'b', token: 'tb' } };
+    expect(isSame('a', { uri: 'a', token: 'ta' }, pins)).to.equal(true);
+    expect(isSame('a', { uri: 'a2', token: 'ta' }, pins)).to.equal(true);
+    expect(isSame('a', { uri: 'b', token: 'ta' }, pins)).to.equal(false);
+    expect(isSame('a', { uri: 'a', token: 'tx' }, pins)).to.equal(false);
+    const shared = { a: { uri: 'a', token: 't' }, b: { uri: 'b', token: 't' } };
+    expect(isSame('a', { uri: 'a2', token: 't' }, shared)).to.equal(false);
   });
 
   it('A6: in hold an import that arrives late is taken away again', async () => {

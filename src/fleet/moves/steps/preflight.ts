@@ -1,4 +1,5 @@
 import type { Change } from '../change.js';
+import { isSame } from '../pins.js';
 import type { Answer, ChainView, Step, StepContext } from '../ports.js';
 import type { MoveRecord, Pin, Settings } from '../record.js';
 import { answered } from './apply.js';
@@ -85,9 +86,8 @@ export function afterPreflight(
 /** Why the key may not go to its destination now; undefined when it may. Asked in preflight and again in ready. */
 export function destinationFault(move: MoveRecord, facts: DestinationFacts): string | undefined {
   const { destination, publicKey, progress } = move;
-  const pinned = progress.pins?.[destination];
   if (!facts.pin) return `${destination} is not in the inventory or has no token`;
-  if (pinned && (pinned.uri !== facts.pin.uri || pinned.token !== facts.pin.token)) {
+  if (progress.pins?.[destination] && !isSame(destination, facts.pin, progress.pins)) {
     return `${destination} is no longer the process it was when the move began`;
   }
   if (facts.quarantined) return `${destination} is quarantined: a deleted key came back there`;
