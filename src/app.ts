@@ -121,6 +121,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     chainId: config.chainId,
     clock: systemClock,
     logger,
+    holdsKeys: ({ party }, publicKeys) => fleet.facts.holdsKeys(party, publicKeys),
     controlsKeys: ({ address }, publicKeys) => fleet.facts.controlsKeys(address, publicKeys),
     ...(mevBoost ? { middleware: mevBoost } : {}),
   });

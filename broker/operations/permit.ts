@@ -46,11 +46,13 @@ function requestDigest(party: string, { resourceId, scope, instanceId, parameter
 async function contextOf(deps: BrokerDeps, subject: Subject, asked: Asked): Promise<Facts> {
   const read = readParameters(asked.parameters);
   const controlled = read.publicKeys ? await deps.controlsKeys?.(subject, read.publicKeys) : undefined;
+  const held = read.publicKeys ? await deps.holdsKeys?.(subject, read.publicKeys) : undefined;
   const gasLimit = read.gasLimit === undefined ? Number.NaN : Number(read.gasLimit);
   return known({
     keys: asked.addedKeys,
     public_keys: read.publicKeys,
     keys_controlled: controlled,
+    keys_own: held,
     withdrawal_address: read.withdrawalAddress,
     fee_recipient: read.feeRecipient,
     gas_limit: Number.isSafeInteger(gasLimit) ? gasLimit : undefined,

@@ -21,6 +21,7 @@ import { dispatchPlan } from './plans/dispatch-plan.js';
 import { draftPlan, storePlan } from './plans/propose-plan.js';
 import { RebalancingPlan } from './plans/rebalancing-plan.js';
 import { uncontrolledKeys } from './provisioning/controls-keys.js';
+import { holdsKeys } from './provisioning/holds-keys.js';
 import { createProvisioning } from './provisioning/provisioning.js';
 import { type Standing, standingOf } from './provisioning/standing.js';
 import { startHindrance } from './provisioning/start-waiting.js';
@@ -54,6 +55,7 @@ export interface Fleet {
     standing(party: { readonly party: string; readonly address?: string }): Promise<Standing>;
     /** Whether an account (lower-case 0x) controls every key by its finalised withdrawal credentials. */
     controlsKeys(address: string | undefined, publicKeys: readonly string[]): Promise<boolean>;
+    holdsKeys(party: string, publicKeys: readonly string[]): Promise<boolean>;
   };
   /** What the inventory's validator clients really follow, read anew each time. */
   offeredPairs(): readonly Pair[];
@@ -139,6 +141,7 @@ export function createFleet(options: FleetOptions): Fleet {
       consensusShare: provisioning.consensusShare,
       executionShare: (implementation) => share('execution', implementation),
       standing: (party) => standingOf({ dataSource, stake: options.stake }, party),
+      holdsKeys: (party, publicKeys) => holdsKeys(party, publicKeys, dataSource.manager),
       controlsKeys: async (address, publicKeys) =>
         (await uncontrolledKeys(address, publicKeys, dataSource.manager)).length === 0,
     },
