@@ -24,7 +24,7 @@ interface ClientMetadata {
 
 const uris = { type: 'array', maxItems: 16, items: { type: 'string', maxLength: 2048 } };
 
-const isMetadata = compileSchema<ClientMetadata>({
+export const isMetadata = compileSchema<ClientMetadata>({
   type: 'object',
   maxProperties: 64,
   properties: {

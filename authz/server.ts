@@ -178,7 +178,11 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
 /** Public documents: the application's own `no-store` is not for them (T). */
 const MAY_BE_KEPT = 'public, max-age=60';
 
-function discoveryRoutes(deps: AuthorizationDeps, parts: Parts): Router {
+/** Metadata and keys, for everybody. */
+export function discoveryRoutes(
+  deps: Pick<AuthorizationDeps, 'issuer' | 'claims'>,
+  parts: Pick<Parts, 'keys'>,
+): Router {
   const router = new Router();
   router.use((ctx, next) => {
     ctx.set('Cache-Control', MAY_BE_KEPT);

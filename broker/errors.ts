@@ -59,7 +59,7 @@ export const challenged = (challenge: Challenge) =>
 /** How often platforms should ask; an operation's worker looks twice a second. */
 export const RETRY_AFTER_SECONDS = '1';
 
-const STATUS = {
+export const STATUS = {
   BadRequest: 400,
   UnknownImplementation: 400,
   Unauthorized: 401,

@@ -14,22 +14,24 @@ type Method = 'GET' | 'PUT' | 'PATCH' | 'DELETE';
 const INSTANCE = '/v2/service_instances/:instance_id';
 const BINDING = `${INSTANCE}/service_bindings/:binding_id`;
 
+/** Every endpoint of the Open Service Broker API, and whose it is. */
+export const OSB_ENDPOINTS: readonly (readonly [Method, string, keyof ReturnType<typeof createHandlers>])[] = [
+  ['GET', '/v2/catalog', 'catalog'],
+  ['PUT', INSTANCE, 'provision'],
+  ['GET', INSTANCE, 'fetchInstance'],
+  ['PATCH', INSTANCE, 'update'],
+  ['DELETE', INSTANCE, 'deprovision'],
+  ['GET', `${INSTANCE}/last_operation`, 'lastOperation'],
+  ['PUT', BINDING, 'bind'],
+  ['GET', BINDING, 'fetchBinding'],
+  ['DELETE', BINDING, 'unbind'],
+  ['GET', `${BINDING}/last_operation`, 'lastBindingOperation'],
+];
+
 /** Open Service Broker API 2.17, and the instance's page. */
 export function brokerRoutes(deps: BrokerDeps): Router {
   const on = createHandlers(deps);
-  const table: readonly (readonly [Method, string, Handler])[] = [
-    ['GET', '/v2/catalog', on.catalog],
-    ['PUT', INSTANCE, on.provision],
-    ['GET', INSTANCE, on.fetchInstance],
-    ['PATCH', INSTANCE, on.update],
-    ['DELETE', INSTANCE, on.deprovision],
-    ['GET', `${INSTANCE}/last_operation`, on.lastOperation],
-    ['PUT', BINDING, on.bind],
-    ['GET', BINDING, on.fetchBinding],
-    ['DELETE', BINDING, on.unbind],
-    ['GET', `${BINDING}/last_operation`, on.lastBindingOperation],
-  ];
-
+  const table = OSB_ENDPOINTS.map(([method, path, name]) => [method, path, on[name]] as const);
   const router = new Router();
   router.all(/^\/v2(\/|$)/, requestIdentity, renderErrors(deps.logger), apiVersion, dispatch(table));
   dashboardRoutes(deps, router);

@@ -42,7 +42,7 @@ function body(required: readonly string[], properties: Record<string, Schema>): 
   return { type: 'object', required, properties: { context: anyObject, parameters: anyObject, ...properties } };
 }
 
-const isProvisionBody = compileSchema<ProvisionBody>(
+export const isProvisionBody = compileSchema<ProvisionBody>(
   body(['service_id', 'plan_id', 'organization_guid', 'space_guid'], {
     service_id: id,
     plan_id: id,
@@ -51,10 +51,10 @@ const isProvisionBody = compileSchema<ProvisionBody>(
     maintenance_info: maintenance,
   }),
 );
-const isUpdateBody = compileSchema<UpdateBody>(
+export const isUpdateBody = compileSchema<UpdateBody>(
   body(['service_id'], { service_id: id, plan_id: id, maintenance_info: maintenance, previous_values: anyObject }),
 );
-const isBindBody = compileSchema<BindBody>(
+export const isBindBody = compileSchema<BindBody>(
   body([], { service_id: id, plan_id: id, app_guid: id, bind_resource: anyObject, predecessor_binding_id: id }),
 );
 

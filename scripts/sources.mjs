@@ -5,12 +5,12 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const FOLDERS = ['src', 'authz', 'broker', 'test', 'bench'];
+const FOLDERS = ['src', 'authz', 'broker', 'test', 'bench', 'scripts'];
 
 /** Name of the file in dist/ that keeps the fingerprint of what it was built from. */
 export const MARKER = '.built-from';
 
-/** Every .ts file of the product, its tests and benchmarks, relative to the root, sorted. */
+/** Every .ts file of the product, its tests, benchmarks and scripts, relative to the root, sorted. */
 export function sources() {
   const found = ['ormconfig.ts'];
   for (const folder of FOLDERS.filter((name) => existsSync(join(root, name)))) {

@@ -12,8 +12,8 @@ export interface ServeOptions {
 export function serveOptions(command: Command): Command {
   return command
     .option('--config <file>', 'configuration file (default: OVSB_CONFIG)')
-    .option('--enable-validator-api', 'serve the Validator API standard')
-    .option('--persist-password', 'keep the Validator API password, so that a restart needs no new login');
+    .option('--enable-validator-api', 'reserved for the Validator API; this version does not serve it')
+    .option('--persist-password', 'reserved, as --enable-validator-api');
 }
 
 export function configRequest(mode: Config['mode'], options: ServeOptions): ConfigRequest {

@@ -18,7 +18,7 @@ const permission = {
   },
 };
 
-const isRequest = compileSchema<WirePermission | WirePermission[]>({
+export const isRequest = compileSchema<WirePermission | WirePermission[]>({
   anyOf: [permission, { type: 'array', minItems: 1, maxItems: 128, items: permission }],
 });
 

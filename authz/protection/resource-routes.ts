@@ -10,7 +10,7 @@ import type { Resources } from './resources.js';
 const text = { type: 'string', maxLength: 1024 };
 const LOCALIZED = '^(name|description)#[A-Za-z0-9-]{1,35}$';
 
-const isDocument = compileSchema<ResourceDocument>({
+export const isDocument = compileSchema<ResourceDocument>({
   type: 'object',
   required: ['resource_scopes'],
   maxProperties: 64,

@@ -10,7 +10,7 @@ import type { ApprovalRequest } from './approval-request.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-const isVerdict = compileSchema<{ reason?: string }>({
+export const isVerdict = compileSchema<{ reason?: string }>({
   type: 'object',
   additionalProperties: false,
   properties: { reason: { type: 'string', maxLength: 1024 } },

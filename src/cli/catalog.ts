@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { readCatalog } from '../../broker/catalog/read.js';
 import { DomainError, reasonOf } from '../errors.js';
 import { ROOT } from '../paths.js';
@@ -33,8 +33,10 @@ export function catalogCommand(): Command {
     });
   command
     .command('check')
-    .description('check a catalog document; every fault with file:line:column')
-    .argument('[file]', 'the document', join(ROOT, 'config', 'catalog.yaml'))
+    .description('check a catalog document: every fault with file:line:column')
+    .addArgument(
+      new Argument('[file]', 'the document').default(join(ROOT, 'config', 'catalog.yaml'), 'config/catalog.yaml'),
+    )
     .option('--json', 'one JSON document on stdout')
     .action((file: string, _options: Options, self: Command) => check(file, self.optsWithGlobals<Options>()));
   return command;

@@ -10,7 +10,7 @@ export interface ConfigurationOptions {
 export function configurationOptions(command: Command): Command {
   return command
     .option('--config <file>', 'configuration file (default: OVSB_CONFIG, else the sandbox)')
-    .option('--json', 'print one JSON document');
+    .option('--json', 'one JSON document on stdout');
 }
 
 /** The configuration the broker would have: a named file is a real one, none at all the sandbox. */

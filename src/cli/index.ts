@@ -22,6 +22,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'validator-clients': async () => (await import('./validator-clients.js')).validatorClientsCommand(),
 };
 
+/** Every command, in the order of the help. */
+export function allCommands(): Promise<Command[]> {
+  return Promise.all(Object.values(COMMANDS).map((load) => load()));
+}
+
 /**
  * Runs one command. Exit code 0; 1 refused or failed; 2 usage.
  * @param argv without node and the script.
@@ -33,7 +38,7 @@ export async function runCli(argv: string[]): Promise<void> {
     .exitOverride()
     .showHelpAfterError('(--help shows what there is)');
   const named = COMMANDS[argv[0] ?? ''];
-  for (const load of named ? [named] : Object.values(COMMANDS)) program.addCommand(withoutExit(await load()));
+  for (const command of named ? [await named()] : await allCommands()) program.addCommand(withoutExit(command));
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (failure) {

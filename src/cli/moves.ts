@@ -18,8 +18,11 @@ const FINAL = new Set(['placed', 'aborted']);
 /** `ovsb moves`: keys on their way, and where each stands. */
 export function movesCommand(): Command {
   return new Command('moves')
-    .description('list the moves; --watch follows them until none is underway')
-    .option('--state <state>', 'only those in this state: preflight … placed, aborted, hold')
+    .description('keys on their way from one validator client to another, and those that arrived')
+    .option(
+      '--state <state>',
+      'only those in this state: preflight, draining, confirming, restarted, quiet, ready, importing, verify, placed, aborted or hold',
+    )
     .option('--watch', 'a line for each change, until no move is underway (a held one ends it with exit code 1)')
     .option('--json', 'one JSON document on stdout')
     .action((options: Options) => (options.watch ? watch(options) : list(options)));

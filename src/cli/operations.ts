@@ -14,7 +14,7 @@ export function operationsCommand(): Command {
   return new Command('operations')
     .description('operations of service instances, newest first')
     .option('--state <state>', 'in progress, succeeded or failed')
-    .option('--instance <id>', 'of this instance only')
+    .option('--instance <id>', 'only those of this service instance')
     .option('--json', 'one JSON document on stdout')
     .action(async (options: Options) => {
       const query = new URLSearchParams({

@@ -5,8 +5,8 @@ import { print } from './print.js';
 /** `ovsb pause`: no new move starts; those underway go on. */
 export function pauseCommand(): Command {
   return new Command('pause')
-    .description('start no new move; those underway go on')
-    .option('--reason <text>', 'why, for whoever asks')
+    .description('start no new move; those underway go on to their end')
+    .option('--reason <text>', 'why; ovsb fleet and GET /fleet/diversity show it')
     .option('--json', 'one JSON document on stdout')
     .action(async ({ reason, json }: { reason?: string; json?: boolean }) => {
       const { body } = await operatorClient().call('POST', '/fleet/pause', reason === undefined ? {} : { reason });
@@ -17,7 +17,7 @@ export function pauseCommand(): Command {
 /** `ovsb resume`: acknowledges what paused the moves. */
 export function resumeCommand(): Command {
   return new Command('resume')
-    .description('acknowledge the pages and let moves start again')
+    .description('acknowledge what paused the moves, and let them start again')
     .option('--json', 'one JSON document on stdout')
     .action(async ({ json }: { json?: boolean }) => {
       const { body } = await operatorClient().call('POST', '/fleet/resume', {});

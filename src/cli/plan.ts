@@ -20,10 +20,10 @@ export function planCommand(): Command {
     .description('plan the moves that bring the fleet inside its targets')
     .option(
       '--what-if <change>',
-      'plan with other targets or another budget, to look at only: budget=10, consensus.lighthouse=1/4, execution.*=55% (repeatable); replaces all targets',
+      'only look: plan with a budget of moves (budget=10) or with other targets in place of all of yours (consensus.lighthouse=1/4, execution.*=55%); repeatable',
       collectWhatIf,
     )
-    .option('--approve', 'approve the plan: its moves start')
+    .option('--approve', 'make a plan and approve it: its moves start')
     .option('--json', 'one JSON document on stdout')
     .action(plan);
 }

@@ -1,13 +1,13 @@
 import { Command } from 'commander';
 import { loadPolicySet } from '../../authz/policy/load.js';
-import { defaultFolder, readFolder, refusable } from './policy-folder.js';
+import { policiesOption, readFolder, refusable } from './policy-folder.js';
 
 /** `ovsb policy check`: what the start and a reload would say to these files. Reads files only. */
 export function policyCheckCommand(): Command {
   return new Command('check')
     .description('validate the policy files against the schema: file:line:column, what is wrong, what to write')
-    .option('--policies <folder>', 'the policy folder', defaultFolder())
-    .option('--json', 'one JSON document on stdout, nothing else')
+    .addOption(policiesOption('the policy folder'))
+    .option('--json', 'one JSON document on stdout')
     .action((options: { policies: string; json?: boolean }) => refusable(options.json, () => check(options)));
 }
 

@@ -5,7 +5,7 @@ import type { RecordedDecision } from '../../authz/policy/replay.js';
 import type { AssessRequest } from '../../authz/policy/types.js';
 import { DomainError } from '../errors.js';
 import { readDecisions } from './policy-decisions.js';
-import { deciderOf, defaultFolder, refusable } from './policy-folder.js';
+import { deciderOf, policiesOption, refusable } from './policy-folder.js';
 
 interface Options {
   readonly policies: string;
@@ -24,12 +24,15 @@ export function policyExplainCommand(): Command {
   return new Command('explain')
     .description('say why a recorded request passed or would not, and what would have to change')
     .argument('[id]', 'a decision of the log; without it the newest that fits')
-    .option('--policies <folder>', 'the policy folder to explain with', defaultFolder())
-    .option('--party <party>', 'only decisions on this party: eip155:…, client:…, platform:…')
+    .addOption(policiesOption('the policy folder to explain with'))
+    .option(
+      '--party <party>',
+      'only decisions on this party: eip155:<chain>:0x…, client:<client_id> or platform:<username>',
+    )
     .option('--resource <key>', 'only decisions on this resource: validator-nimbus/geth')
     .option('--decisions <file>', 'decisions exported by `policy replay --export`, instead of the running broker')
     .option('--question <file>', 'a question of your own as JSON, asked of the files alone')
-    .option('--json', 'one JSON document on stdout, nothing else')
+    .option('--json', 'one JSON document on stdout')
     .action((id: string | undefined, options: Options) => refusable(options.json, () => explainOne(id, options)));
 }
 

@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
+import { Option } from 'commander';
 import { Decider } from '../../authz/policy/decide.js';
 import { type PolicyFiles, readPolicyFiles } from '../../authz/policy/files.js';
 import { loadPolicySet } from '../../authz/policy/load.js';
 import { DomainError } from '../errors.js';
 
 /** `--policies`, else OVSB_POLICIES, else the folder here. */
-export function defaultFolder(): string {
-  return process.env.OVSB_POLICIES ?? 'policies';
+export function policiesOption(says: string): Option {
+  const folder = process.env.OVSB_POLICIES ?? 'policies';
+  return new Option('--policies <folder>', says).default(folder, 'OVSB_POLICIES, else policies');
 }
 
 export async function readFolder(folder: string): Promise<PolicyFiles> {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { type ReplayChange, type Replayed, replay } from '../../authz/policy/replay.js';
 import { readDecisions } from './policy-decisions.js';
-import { deciderOf, defaultFolder, refusable } from './policy-folder.js';
+import { deciderOf, policiesOption, refusable } from './policy-folder.js';
 
 interface Options {
   readonly policies: string;
@@ -20,13 +20,13 @@ const SECOND_MS = 1_000;
 export function policyReplayCommand(): Command {
   return new Command('replay')
     .description('ask recorded decisions again of changed files: who gains, who loses')
-    .option('--policies <folder>', 'the changed policy folder', defaultFolder())
+    .addOption(policiesOption('the changed policy folder'))
     .option('--decisions <file>', 'decisions from an export, instead of the running broker')
     .option('--export <file>', 'also write the decisions read to this file')
     .option('--party <party>', 'only decisions on this party')
     .option('--since <time>', 'only decisions since this ISO 8601 time')
     .option('--limit <n>', 'how many of the newest decisions', positiveInteger, 10_000)
-    .option('--json', 'one JSON document on stdout, nothing else')
+    .option('--json', 'one JSON document on stdout')
     .action((options: Options) => refusable(options.json, () => replayAll(options)));
 }
 

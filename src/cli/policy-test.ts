@@ -1,14 +1,14 @@
 import { Command } from 'commander';
 import { runPolicyTests } from '../../authz/policy/policy-tests.js';
 import { DomainError } from '../errors.js';
-import { deciderOf, defaultFolder, refusable } from './policy-folder.js';
+import { deciderOf, policiesOption, refusable } from './policy-folder.js';
 
 /** `ovsb policy test`: runs tests/*.yaml beside the policies. Reads files only. */
 export function policyTestCommand(): Command {
   return new Command('test')
     .description('run the tests beside the policies (tests/*.yaml)')
-    .option('--policies <folder>', 'the policy folder', defaultFolder())
-    .option('--json', 'one JSON document on stdout, nothing else')
+    .addOption(policiesOption('the policy folder'))
+    .option('--json', 'one JSON document on stdout')
     .action((options: { policies: string; json?: boolean }) => refusable(options.json, () => test(options)));
 }
 

@@ -34,11 +34,14 @@ export function requestCommand(): Command {
   return new Command('request')
     .description('ask for a plan as a staker: catalog, ticket, wallet signature, RPT, provision, bind, one call')
     .requiredOption('--plan <service/plan>', 'for instance validator-nimbus/geth or rpc-ethereum/read')
-    .option('--keys <n>', 'how many keys of a validator plan', positiveInteger)
-    .option('--wallet <file>', 'file with a private key; without it a new sandbox wallet is made')
+    .option('--keys <n>', 'how many keys of a validator plan (default: 1)', positiveInteger)
+    .option(
+      '--wallet <file>',
+      'file with a private key; without it a new wallet is made and kept in the data directory',
+    )
     .option('--chain-id <id>', "the network's EIP-155 chain id", positiveInteger, SANDBOX_CHAIN_ID)
     .option('--timeout <seconds>', 'how long to wait for the operation or the operator', positiveInteger, 600)
-    .option('--json', 'one JSON document on stdout, nothing else')
+    .option('--json', 'one JSON document on stdout')
     .action((options: Options) => request(options));
 }
 

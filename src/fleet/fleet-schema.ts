@@ -9,7 +9,7 @@ interface PlanRequest {
   what_if?: { targets?: TargetDocument[]; budget?: number };
 }
 
-const isPlanRequest = compileSchema<PlanRequest>({
+export const isPlanRequest = compileSchema<PlanRequest>({
   type: 'object',
   additionalProperties: false,
   properties: {
@@ -40,7 +40,7 @@ export function readPlanRequest(body: unknown, groups: readonly string[]): WhatI
   };
 }
 
-const isPauseRequest = compileSchema<{ reason?: string }>({
+export const isPauseRequest = compileSchema<{ reason?: string }>({
   type: 'object',
   additionalProperties: false,
   properties: { reason: { type: 'string', minLength: 1, maxLength: 255 } },

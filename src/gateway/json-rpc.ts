@@ -9,7 +9,7 @@ export type RpcId = string | number | null;
  */
 export type Wire = string;
 
-const RPC_CODES = {
+export const RPC_CODES = {
   parse: -32700,
   invalidRequest: -32600,
   methodNotFound: -32601,

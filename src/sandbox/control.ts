@@ -24,8 +24,8 @@ const flags = (...names: string[]): Schema => ({
   additionalProperties: false,
   properties: Object.fromEntries(names.map((name) => [name, { type: 'boolean' }])),
 });
-const isBeaconFaults = compileSchema<Partial<BeaconFaults>>(flags('syncing', 'optimistic', 'blind', 'down'));
-const isExecutionFaults = compileSchema<Partial<ExecutionFaults>>({
+export const isBeaconFaults = compileSchema<Partial<BeaconFaults>>(flags('syncing', 'optimistic', 'blind', 'down'));
+export const isExecutionFaults = compileSchema<Partial<ExecutionFaults>>({
   type: 'object',
   additionalProperties: false,
   properties: {
