@@ -87,7 +87,7 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   },
   'POST /authz/register': {
     does: 'dynamic client registration (RFC 7591)',
-    who: 'in the sandbox anybody; elsewhere nobody yet',
+    who: 'as `registration` of the configuration says: anybody (the sandbox’s default), or with the initial access token as `Bearer`',
     body: isMetadata,
     answers: '201 `{client_id, client_secret?, …}`; 400 `invalid_client_metadata`, `invalid_redirect_uri`; 401; 503',
   },
@@ -190,7 +190,8 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     does: 'how far; ask again after `Retry-After` seconds',
     who: INSTANCE('read'),
     parameters: { operation: 'taken and ignored', service_id: 'taken and ignored', plan_id: 'taken and ignored' },
-    answers: '200 `{state: "in progress" | "succeeded" | "failed", description, …}`; 404; 410 deleted',
+    answers:
+      '200 `{state: "in progress" | "succeeded" | "failed", description, …}`, for a while also when deleted, then 410; 404',
   },
   'PUT /v2/service_instances/{instance_id}/service_bindings/{binding_id}': {
     does: 'bind, or rotate a binding (`predecessor_binding_id`)',
@@ -212,7 +213,7 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   'GET /v2/service_instances/{instance_id}/service_bindings/{binding_id}/last_operation': {
     does: 'always `succeeded`: binding is synchronous',
     who: BINDING('read'),
-    answers: '200 `{state, description}`; 404; 410 deleted',
+    answers: '200 `{state, description}`, for a while also when deleted, then 410; 404',
   },
   'GET /console/instances/{id}': {
     does: 'a page on one instance (`dashboard_url`), for people',
