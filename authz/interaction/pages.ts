@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context } from 'koa';
+import { type Html, html } from '../../src/http/html.js';
 import { ROOT } from '../../src/paths.js';
-import { type Html, html } from './html.js';
 
 /** What the party sees before it proves anything. */
 export interface ClaimsPage {
