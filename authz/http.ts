@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import getRawBody from 'raw-body';
+import { unreachableAnswer } from '../src/http/errors.js';
 import type { Logger } from '../src/logger.js';
 import { invalidRequest, ProtocolError } from './errors.js';
 
@@ -12,6 +13,13 @@ export function renderErrors(logger: Logger): Middleware {
     try {
       await next();
     } catch (thrown) {
+      const unreachable = unreachableAnswer(thrown);
+      if (unreachable !== undefined) {
+        ctx.set(unreachable.headers);
+        ctx.status = unreachable.status;
+        ctx.body = { error: 'temporarily_unavailable', error_description: 'the authorization server cannot be asked' };
+        return;
+      }
       if (!(thrown instanceof ProtocolError)) {
         const correlationId = randomUUID();
         logger.error({ err: thrown, correlationId, path: ctx.path }, 'authorization server failed');

@@ -14,7 +14,7 @@ import { createGateway } from './gateway/gateway.js';
 import { clientAddress } from './http/client-address.js';
 import { createHttpMetrics } from './http/http-metrics.js';
 import { lastResort } from './http/last-resort.js';
-import { probeRoutes, type ReadinessCheck } from './http/probe-routes.js';
+import { probeRoutes, type ReadinessCheck, type ReadinessWarning } from './http/probe-routes.js';
 import { securityHeaders } from './http/security-headers.js';
 import { createHttpServer } from './http/server.js';
 import { loadDataKey } from './keys/load-data-key.js';
@@ -136,10 +136,15 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     { name: 'broker', check: () => broker.notReady() },
     { name: 'fleet', check: () => fleet.notReady() },
   ];
+  const warnings: ReadinessWarning[] = [
+    { name: 'policies', faults: () => asList(authz.policyFault()) },
+    { name: 'catalog', faults: () => asList(broker.catalogFault()) },
+    { name: 'fleet documents', faults: () => fleet.documentFaults() },
+  ];
   const koa = new Koa();
   koa.use(lastResort(logger));
   koa.use(securityHeaders(config.publicUrl.startsWith('https:')));
-  koa.use(probeRoutes({ checks, registry, metrics: metricsAccess(config) }).routes());
+  koa.use(probeRoutes({ checks, warnings, registry, metrics: metricsAccess(config) }).routes());
   koa.use(authz.middleware);
   koa.use(broker.routes.routes());
   koa.use(fleet.routes(guard, fleetResource).routes());
@@ -200,6 +205,10 @@ async function reachDatabase(config: Config, logger: Logger, closers: Closers): 
   const server = await startEmbeddedPostgres({ dataDir: config.dataDir, logger });
   closers.add('embedded PostgreSQL', () => server.stop());
   return server.connection;
+}
+
+function asList(fault: string | undefined): readonly string[] {
+  return fault === undefined ? [] : [fault];
 }
 
 function metricsAccess(config: Config): 'open' | 'absent' | { token: string } {

@@ -11,7 +11,9 @@ export type FleetCode =
   | 'TooManyPlans'
   | 'PlanTimeLimit'
   | 'SolverFailed'
-  | 'Sealed';
+  | 'Sealed'
+  /** The guard's, with UMA's Warning header (UMA Grant 3.2.2). */
+  | 'AuthorizationServerUnreachable';
 
 export const FLEET_STATUS = {
   BadRequest: 400,
@@ -24,6 +26,7 @@ export const FLEET_STATUS = {
   PlanTimeLimit: 503,
   SolverFailed: 503,
   Sealed: 503,
+  AuthorizationServerUnreachable: 403,
 } as const satisfies Record<FleetCode, number>;
 
 export function isFleetError(thrown: unknown): thrown is DomainError<FleetCode> {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Challenge, Guard, Permission } from '../../authz/index.js';
 import type { Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
+import { unreachableAnswer } from '../http/errors.js';
 import type { Logger } from '../logger.js';
 import type { Admission, Admissions, Grant } from './admissions.js';
 import { type Answered, type AnswerParts, answerMessage } from './answer-message.js';
@@ -57,11 +58,11 @@ export function admitRequest(
   const credential = presentedCredential(request);
   if (!parts.confirmed()) {
     parts.admissions.dropAll();
-    return Promise.resolve(unavailable(parts, request, 'no word from the database'));
+    return Promise.resolve(unavailable(parts, request, new Error('no word from the database')));
   }
   const grant = credential === undefined ? undefined : parts.admissions.cached(bindingId, credential);
   if (grant !== undefined && grant.subject?.proofOfPossession !== true) return grant;
-  return verify(parts, request, bindingId, credential).catch((thrown) => unavailable(parts, request, reasonOf(thrown)));
+  return verify(parts, request, bindingId, credential).catch((thrown) => unavailable(parts, request, thrown));
 }
 
 async function verify(
@@ -112,12 +113,16 @@ function challengeRefusal(challenge: Challenge, id: RpcId, cors: HeaderList): Re
   return { status: 401, body, headers: [...cors, ...headers] };
 }
 
-function unavailable(parts: HttpParts, request: IncomingMessage, reason: string): Refusal {
+/** 503; where only the guard could not ask, UMA's 403 and Warning (UMA Grant 3.2.2). */
+function unavailable(parts: HttpParts, request: IncomingMessage, thrown: unknown): Refusal {
   const correlationId = randomUUID();
+  const reason = reasonOf(thrown);
   parts.log.error({ correlation_id: correlationId, reason }, 'an RPC request could not be judged');
   parts.metrics.refused('unavailable');
   const body = errorAnswer(null, 'internal', 'temporarily unavailable', { correlation_id: correlationId });
-  return { status: 503, body, headers: [...corsHeaders(undefined, request.headers.origin), 'retry-after', '1'] };
+  const { status, headers } = unreachableAnswer(thrown) ?? { status: 503, headers: {} };
+  const cors = corsHeaders(undefined, request.headers.origin);
+  return { status, body, headers: [...cors, 'retry-after', '1', ...Object.entries(headers).flat()] };
 }
 
 /** Serves `/rpc/{binding_id}` over HTTP; answers everything it is given. */
@@ -152,7 +157,7 @@ async function preflight(
     const endpoint = await parts.find(bindingId);
     respondEmpty(response, 204, [...corsHeaders(endpoint, request.headers.origin), ...PREFLIGHT]);
   } catch (thrown) {
-    const { status, body, headers } = unavailable(parts, request, reasonOf(thrown));
+    const { status, body, headers } = unavailable(parts, request, thrown);
     respond(response, status, body, headers);
   }
 }
@@ -176,7 +181,7 @@ function serve(parts: HttpParts, request: IncomingMessage, response: ServerRespo
     answerMessage(parts, bytes, { grant, transport: 'http', timeoutMs: parts.timeoutMs, sinkFor })
       .then((answered) => render(parts, response, answered, cors))
       .catch((thrown) => {
-        const { status, body, headers } = unavailable(parts, request, reasonOf(thrown));
+        const { status, body, headers } = unavailable(parts, request, thrown);
         respond(response, status, body, headers);
       });
   });

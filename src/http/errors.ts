@@ -1,3 +1,5 @@
+import { DomainError } from '../errors.js';
+
 /** What can be wrong with a request before any feature looks at it. */
 export type HttpCode = 'BodyTooLarge' | 'UnsupportedMediaType' | 'MalformedJson';
 
@@ -7,3 +9,15 @@ export const HTTP_STATUS = {
   UnsupportedMediaType: 415,
   MalformedJson: 400,
 } satisfies Record<HttpCode, number>;
+
+/** UMA Grant 3.2.2: what a resource server answers with when its authorization server cannot be asked. */
+export interface UnreachableAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The answer that the guard's `AuthorizationServerUnreachable` carries; undefined for anything else thrown. */
+export function unreachableAnswer(thrown: unknown): UnreachableAnswer | undefined {
+  if (!(thrown instanceof DomainError) || thrown.code !== 'AuthorizationServerUnreachable') return undefined;
+  return thrown.facts as unknown as UnreachableAnswer;
+}

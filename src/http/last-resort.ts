@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import { DomainError, reasonOf } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { HTTP_STATUS } from './errors.js';
+import { HTTP_STATUS, unreachableAnswer } from './errors.js';
 import { requestId } from './request-id.js';
 
 /**
@@ -18,7 +18,9 @@ export function lastResort(logger: Logger): Middleware {
         ctx.body = { error: 'not_found', request_id: id };
       }
     } catch (thrown) {
-      const status = statusOf(thrown);
+      const unreachable = unreachableAnswer(thrown);
+      const status = unreachable?.status ?? statusOf(thrown);
+      if (unreachable !== undefined) ctx.set(unreachable.headers);
       if (status >= 500)
         logger.error({ request_id: id, method: ctx.method, path: ctx.path, err: thrown }, 'unexpected failure');
       ctx.status = status;

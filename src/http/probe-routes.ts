@@ -10,15 +10,23 @@ export interface ReadinessCheck {
   check(): string | undefined | Promise<string | undefined>;
 }
 
+/** Something refused while the last good one serves on: the broker is ready, and its operator should know. */
+export interface ReadinessWarning {
+  readonly name: string;
+  /** Each with its place; empty: nothing to say. */
+  faults(): readonly string[];
+}
+
 export interface ProbeDependencies {
   readonly checks: readonly ReadinessCheck[];
+  readonly warnings?: readonly ReadinessWarning[];
   readonly registry: Registry;
   /** `open`, `absent`, or the bearer token that opens it (C6). */
   readonly metrics: 'open' | 'absent' | { readonly token: string };
 }
 
 /** GET /livez, /readyz and /metrics. */
-export function probeRoutes({ checks, registry, metrics }: ProbeDependencies): Router {
+export function probeRoutes({ checks, warnings = [], registry, metrics }: ProbeDependencies): Router {
   const router = new Router();
   router.get('/livez', (ctx) => {
     ctx.body = { live: true };
@@ -26,7 +34,8 @@ export function probeRoutes({ checks, registry, metrics }: ProbeDependencies): R
   router.get('/readyz', async (ctx) => {
     const reasons = (await Promise.all(checks.map(outcome))).filter(({ reason }) => reason !== undefined);
     ctx.status = reasons.length === 0 ? 200 : 503;
-    ctx.body = { ready: reasons.length === 0, reasons };
+    const said = warnings.flatMap(({ name, faults }) => faults().map((reason) => ({ name, reason })));
+    ctx.body = { ready: reasons.length === 0, reasons, warnings: said };
   });
   router.get('/metrics', async (ctx) => {
     if (metrics === 'absent') return;

@@ -7,7 +7,7 @@ import Koa from 'koa';
 import { Registry } from 'prom-client';
 import { createHttpMetrics } from '../../src/http/http-metrics.js';
 import { lastResort } from '../../src/http/last-resort.js';
-import { probeRoutes, type ReadinessCheck } from '../../src/http/probe-routes.js';
+import { probeRoutes, type ReadinessCheck, type ReadinessWarning } from '../../src/http/probe-routes.js';
 import { readJson } from '../../src/http/read-json.js';
 import { securityHeaders } from '../../src/http/security-headers.js';
 import { createHttpServer, type HttpServer } from '../../src/http/server.js';
@@ -23,13 +23,17 @@ describe('the HTTP front', () => {
   let server: HttpServer;
   let port: number;
   let reason: string | undefined;
+  let refused: readonly string[] = [];
 
   before(async () => {
     const registry = new Registry();
     const check: ReadinessCheck = { name: 'part', check: () => reason };
     const koa = new Koa();
     koa.use(lastResort(quietLogger)).use(securityHeaders(false));
-    koa.use(probeRoutes({ checks: [check], registry, metrics: { token: 'open sesame' } }).routes());
+    const warning: ReadinessWarning = { name: 'document', faults: () => refused };
+    koa.use(
+      probeRoutes({ checks: [check], warnings: [warning], registry, metrics: { token: 'open sesame' } }).routes(),
+    );
     koa.use(async (ctx) => {
       if (ctx.path === '/echo') ctx.body = { got: await readJson(ctx, { limitBytes: 1_000 }) };
       if (ctx.path === '/boom') throw new Error('the secret is 42');
@@ -121,6 +125,15 @@ describe('the HTTP front', () => {
     expect(answer.status).to.equal(503);
     expect(answer.text).to.contain('not yet');
     reason = undefined;
+  });
+
+  it('stays ready while the last good document serves, and says what was refused', async () => {
+    expect(JSON.parse((await call('/readyz')).text)).to.deep.equal({ ready: true, reasons: [], warnings: [] });
+    refused = ['wallets.cedar:3:1 unexpected token'];
+    const answer = await call('/readyz');
+    expect(answer.status).to.equal(200);
+    expect(JSON.parse(answer.text).warnings).to.deep.equal([{ name: 'document', reason: refused[0] }]);
+    refused = [];
   });
 
   it('C6: metrics want their bearer token', async () => {
