@@ -7,7 +7,7 @@ import { fingerprint, MARKER, root, sources } from './sources.mjs';
 
 /** Builds beside dist/ and puts it in its place whole. Needs node_modules. */
 export async function build() {
-  const { build: transpile } = await import('esbuild');
+  const { build: transpile, stop } = await import('esbuild');
   const made = `dist.${process.pid}`;
   const builtFrom = fingerprint();
   try {
@@ -26,6 +26,7 @@ export async function build() {
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     renameSync(join(root, made), join(root, 'dist'));
   } finally {
+    await stop();
     rmSync(join(root, made), { recursive: true, force: true });
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
@@ -6,7 +7,7 @@ import type { PrivateKeyAccount } from 'viem/accounts';
 import { DomainError } from '../errors.js';
 import { cliBaseUrl, cliDataDir } from './broker-address.js';
 import { type Answer, fetchJson, type Progress, RequestingParty } from './requesting-party.js';
-import { createWallet, readWallet } from './wallet.js';
+import { newWallet, readWallet } from './wallet.js';
 
 const CLIENT_ID = 'ovsb-cli';
 const SANDBOX_CHAIN_ID = 31337;
@@ -19,6 +20,7 @@ interface Options {
   readonly wallet?: string;
   readonly chainId: number;
   readonly timeout: number;
+  readonly credentials?: string;
   readonly json?: boolean;
 }
 
@@ -41,6 +43,7 @@ export function requestCommand(): Command {
     )
     .option('--chain-id <id>', "the network's EIP-155 chain id", positiveInteger, SANDBOX_CHAIN_ID)
     .option('--timeout <seconds>', 'how long to wait for the operation or the operator', positiveInteger, 600)
+    .option('--credentials <file>', "write the binding's credentials there (mode 0600); they are not printed")
     .option('--json', 'one JSON document on stdout')
     .action((options: Options) => request(options));
 }
@@ -66,7 +69,7 @@ async function request(options: Options): Promise<void> {
 
 async function journey(options: Options, progress: Progress): Promise<void> {
   const baseUrl = cliBaseUrl();
-  const wallet = walletFor(options);
+  const { wallet, keepWallet } = walletFor(options);
   const quiet = (step: string, line: string, facts?: Record<string, unknown>) => {
     if (step === 'submitted') progress(step, line, facts);
   };
@@ -83,6 +86,7 @@ async function journey(options: Options, progress: Progress): Promise<void> {
   const plan = await choosePlan(party, options.plan);
   progress('catalog', `${plan.name} is offered`, { plan: plan.name, service_id: plan.serviceId, plan_id: plan.planId });
 
+  keepWallet();
   const instanceId = randomUUID();
   const instance = `/v2/service_instances/${instanceId}`;
   tell = progress;
@@ -107,17 +111,24 @@ async function journey(options: Options, progress: Progress): Promise<void> {
   progress('succeeded', description, { description });
 
   const credentials = await bind(party, instance, plan);
+  if (options.credentials !== undefined) writeCredentials(options.credentials, credentials);
   progress('bind', bindLine(credentials), shown(credentials));
   if (plan.kind === 'rpc') await callBlockNumber(credentials, progress);
 }
 
-function walletFor(options: Options): PrivateKeyAccount {
-  if (options.wallet !== undefined) return readWallet(options.wallet);
-  const file = join(cliDataDir(), 'wallets', `${randomUUID()}.json`);
-  const wallet = createWallet(file);
-  if (options.json !== true)
-    process.stdout.write(`${'wallet'.padEnd(13)}new sandbox wallet ${wallet.address}, kept in ${file}\n`);
-  return wallet;
+/** The wallet of the file named, else a new one that is kept once there is something to sign for. */
+function walletFor(options: Options): { readonly wallet: PrivateKeyAccount; readonly keepWallet: () => void } {
+  if (options.wallet !== undefined) return { wallet: readWallet(options.wallet), keepWallet: () => undefined };
+  const { account, keep } = newWallet();
+  const file = join(cliDataDir(), 'wallets', `${account.address.toLowerCase()}.json`);
+  return {
+    wallet: account,
+    keepWallet() {
+      keep(file);
+      if (options.json !== true)
+        process.stdout.write(`${'wallet'.padEnd(13)}new sandbox wallet ${account.address}, kept in ${file}\n`);
+    },
+  };
 }
 
 async function choosePlan(party: RequestingParty, wanted: string): Promise<Plan> {
@@ -199,6 +210,11 @@ function expectStatus(answer: Answer, good: readonly number[], what: string): vo
   if (good.includes(answer.status)) return;
   const why = answer.body.description ?? answer.body.error_description ?? answer.body.error ?? 'no reason given';
   throw new DomainError(String(answer.body.error ?? 'Refused'), `${what}: HTTP ${answer.status}: ${String(why)}`);
+}
+
+/** For the application that will use them. */
+function writeCredentials(file: string, credentials: Record<string, unknown>): void {
+  writeFileSync(file, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
 }
 
 /** Everything but the secret. */

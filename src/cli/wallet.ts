@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
 import { DomainError } from '../errors.js';
@@ -23,13 +23,16 @@ export function readWallet(file: string): PrivateKeyAccount {
   return privateKeyToAccount(key as `0x${string}`);
 }
 
-/** Makes a new wallet file (mode 0600); refuses to overwrite one. */
-export function createWallet(file: string): PrivateKeyAccount {
-  if (existsSync(file)) throw new DomainError('WalletExists', `${file} exists already`);
+/** A new wallet, and how to keep it in a file (mode 0600) that must not exist yet. */
+export function newWallet(): { readonly account: PrivateKeyAccount; keep(file: string): void } {
   const key = generatePrivateKey();
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${JSON.stringify({ private_key: key })}\n`, { mode: 0o600, flag: 'wx' });
-  return privateKeyToAccount(key);
+  return {
+    account: privateKeyToAccount(key),
+    keep(file) {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      writeFileSync(file, `${JSON.stringify({ private_key: key })}\n`, { mode: 0o600, flag: 'wx' });
+    },
+  };
 }
 
 function privateKeyIn(json: string): string | undefined {
