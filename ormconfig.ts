@@ -15,6 +15,7 @@ import { Operation } from './broker/operation.js';
 import { ServiceBinding } from './broker/service-binding.js';
 import { ServiceInstance } from './broker/service-instance.js';
 import { Tombstone } from './broker/tombstone.js';
+import type { DatabaseConnection } from './src/database/connection.js';
 import { NodeState } from './src/fleet/look/node-state.js';
 import { ValidatorStake } from './src/fleet/look/validator-stake.js';
 import { RelayRegistration } from './src/fleet/mev-boost/relay-registration.js';
@@ -102,17 +103,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   Gateway1763700000006,
   MevBoost1763700000007,
 ];
-
-/** Where PostgreSQL is: a URL, or the embedded server's socket folder. */
-export type DatabaseConnection =
-  | { readonly url: string }
-  | {
-      readonly host: string;
-      readonly port?: number;
-      readonly username: string;
-      readonly password: string;
-      readonly database: string;
-    };
 
 /** A data source that is not yet connected. The schema comes from migrations alone; `synchronize` is never used. */
 export function createDataSource(connection: DatabaseConnection): DataSource {

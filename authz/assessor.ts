@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import { nowSeconds } from '../src/clock.js';
-import type { FactSource, Facts } from './index.js';
+import type { FactSource, Facts } from './contract.js';
 import type { Assessment, AssessRequest, DecisionLog, DecisionRecord, PolicyEngine } from './policy/types.js';
 import type { Resource } from './protection/resource.js';
 

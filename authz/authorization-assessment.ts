@@ -1,5 +1,5 @@
 /** UMA Grant 3.3.4 as set arithmetic: what is asked, what was answered, what follows. Pure. */
-import type { Permission } from './index.js';
+import type { Permission } from './contract.js';
 import type { Assessment, RequiredClaim } from './policy/types.js';
 
 /** One resource of a ticket: the scopes that must be granted, and those granted when possible. */

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { DataSource } from 'typeorm';
-import type { DatabaseConnection } from '../ormconfig.js';
 import type { Clock } from '../src/clock.js';
+import type { DatabaseConnection } from '../src/database/connection.js';
 import type { Logger } from '../src/logger.js';
-import type { FactSource } from './index.js';
+import type { FactSource } from './contract.js';
 import type { QueryableDecisionLog } from './policy/decision-log.js';
 import type { ClaimVerifier, DecisionLog, PolicyEngine } from './policy/types.js';
 

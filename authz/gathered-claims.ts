@@ -1,4 +1,4 @@
-import type { Facts } from './index.js';
+import type { Facts } from './contract.js';
 import type { VerifiedClaims } from './policy/types.js';
 
 /** What is proved so far of one requesting party. */

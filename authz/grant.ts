@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
+import type { Permission } from './contract.js';
 import type { GatheredClaims } from './gathered-claims.js';
-import type { Permission } from './index.js';
 
 /** What one requesting party was granted through one client: the family of its RPTs and refresh tokens. */
 @Entity('uma_grant')

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
+import type { Permission } from './contract.js';
 import type { Lifetimes } from './deps.js';
 import type { GatheredClaims } from './gathered-claims.js';
-import type { Permission } from './index.js';
 import { announce } from './revocation.js';
 import { digestOf, randomSecret } from './secrets.js';
 

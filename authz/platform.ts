@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import type { Subject } from './contract.js';
 import type { PlatformAccount } from './deps.js';
-import type { Subject } from './index.js';
 import { digestOf, sameSecret } from './secrets.js';
 
 interface StoredAccount {

@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { Check, Column, type DataSource, Entity, type EntityManager, Index, PrimaryGeneratedColumn } from 'typeorm';
-import type { DatabaseConnection } from '../ormconfig.js';
 import type { Clock } from '../src/clock.js';
+import type { DatabaseConnection } from '../src/database/connection.js';
 import { clientConfig } from '../src/database/connection.js';
 import type { Logger } from '../src/logger.js';
-import type { Revocation } from './index.js';
+import type { Revocation } from './contract.js';
 
 const CHANNEL = 'authz_revocation';
 const POLL_MS = 1000;

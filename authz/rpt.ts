@@ -3,8 +3,8 @@ import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import { nowSeconds } from '../src/clock.js';
+import type { Permission } from './contract.js';
 import type { GatheredClaims } from './gathered-claims.js';
-import type { Permission } from './index.js';
 import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.js';
 
 /** A permission as it stands in an RPT and in an introspection answer. */

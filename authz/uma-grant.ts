@@ -9,11 +9,11 @@ import {
   unite,
   type Verdict,
 } from './authorization-assessment.js';
+import type { Permission } from './contract.js';
 import type { DpopProofs } from './dpop.js';
 import { invalidGrant, UmaGrantError } from './errors.js';
 import { addClaims, type GatheredClaims, mergeClaims, NO_CLAIMS } from './gathered-claims.js';
 import type { Grants } from './grants.js';
-import type { Permission } from './index.js';
 import type { Pcts } from './pct.js';
 import type { ClaimVerifier, RequiredClaim } from './policy/types.js';
 import type { Resource } from './protection/resource.js';

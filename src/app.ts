@@ -1,11 +1,11 @@
 import Koa from 'koa';
 import { collectDefaultMetrics, register } from 'prom-client';
 import { createBroker } from '../broker/index.js';
-import type { DatabaseConnection } from '../ormconfig.js';
 import { systemClock } from './clock.js';
 import { type Closers, createClosers } from './closers.js';
 import type { Config } from './config.js';
 import { loadCredentials } from './credentials.js';
+import type { DatabaseConnection } from './database/connection.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { openDatabase } from './database/open-database.js';
 import { watchIncarnation } from './database/watch-incarnation.js';

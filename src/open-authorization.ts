@@ -7,11 +7,11 @@ import {
   createPolicyEngine,
   type FactSource,
 } from '../authz/index.js';
-import type { DatabaseConnection } from '../ormconfig.js';
 import { systemClock } from './clock.js';
 import type { Closers } from './closers.js';
 import type { Config } from './config.js';
 import type { Credentials } from './credentials.js';
+import type { DatabaseConnection } from './database/connection.js';
 import { clientAddress } from './http/client-address.js';
 import type { DataKey } from './keys/data-key.js';
 import type { Logger } from './logger.js';

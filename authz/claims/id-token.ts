@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import type { Facts, FactValue } from '../index.js';
+import type { Facts, FactValue } from '../contract.js';
 import type { ClaimToken, VerifiedClaims } from '../policy/types.js';
 import { type BadClaims, bad } from './bad.js';
 import { ticketNonce } from './ticket-binding.js';

@@ -1,6 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
-import type { Guard } from '../index.js';
+import type { Guard } from '../contract.js';
 import type { PolicyDecision } from './decision.js';
 import type { DecisionQuery, QueryableDecisionLog } from './decision-log.js';
 

@@ -1,4 +1,4 @@
-import type { FactValue } from '../index.js';
+import type { FactValue } from '../contract.js';
 import { type CedarValueJson, type Expr, isAuthorized, type PolicyJson, policyToText } from './cedar.js';
 import type { Decider } from './decide.js';
 import { needsOwnerApproval, type Policy } from './policy.js';

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { compileSchema, problems } from '../../src/validate.js';
-import type { Facts } from '../index.js';
+import type { Facts } from '../contract.js';
 import type { Decider } from './decide.js';
 import { type Fault, PolicyFault } from './fault.js';
 import type { Assessment, AssessRequest } from './types.js';

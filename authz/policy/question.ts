@@ -1,4 +1,4 @@
-import type { FactValue } from '../index.js';
+import type { FactValue } from '../contract.js';
 import { type CedarValueJson, type EntityJson, NAMESPACE } from './cedar.js';
 import { entityTypeOf } from './names.js';
 import type { PolicySchema } from './schema.js';

@@ -1,4 +1,4 @@
-import type { Facts, FactValue } from '../index.js';
+import type { Facts, FactValue } from '../contract.js';
 import type { AssessRequest } from './types.js';
 
 /** Names under which a fact could hold what nobody may read later. */

@@ -1,4 +1,4 @@
-import type { Facts, FactValue } from '../index.js';
+import type { Facts, FactValue } from '../contract.js';
 import { NAMESPACE, type SchemaJson } from './cedar.js';
 
 type Json = { readonly [name: string]: unknown };

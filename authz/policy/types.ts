@@ -1,6 +1,6 @@
 /** What the authorization server asks of policies, of claim verification and of the decision log: interfaces only. */
 import type { EntityManager } from 'typeorm';
-import type { Facts } from '../index.js';
+import type { Facts } from '../contract.js';
 
 /** One question: may this principal do this on this resource, knowing these claims and this context? */
 export interface AssessRequest {

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { Permission } from '../contract.js';
 import type { GatheredClaims } from '../gathered-claims.js';
-import type { Permission } from '../index.js';
 
 /**
  * A permission ticket (UMA Grant 3.2.1), kept by its digest alone.

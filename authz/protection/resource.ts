@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { Facts } from '../index.js';
+import type { Facts } from '../contract.js';
 
 /** What its owner said of a resource (UMA Federated Authorization 3.1), as GET gives it back. */
 export interface ResourceDocument {

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../../src/clock.js';
+import type { ProtectionApi, ResourceDescription } from '../contract.js';
 import { invalidGrant } from '../errors.js';
-import type { ProtectionApi, ResourceDescription } from '../index.js';
 import { announce } from '../revocation.js';
 import { randomSecret } from '../secrets.js';
 import { Resource, type ResourceDocument } from './resource.js';

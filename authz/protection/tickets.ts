@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../../src/clock.js';
+import type { Permission } from '../contract.js';
 import type { GatheredClaims } from '../gathered-claims.js';
-import type { Permission } from '../index.js';
 import { digestOf, randomSecret } from '../secrets.js';
 
 export interface SpentTicket {

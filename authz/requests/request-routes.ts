@@ -2,9 +2,9 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Logger } from '../../src/logger.js';
 import { compileSchema, problems } from '../../src/validate.js';
+import type { Guard, Subject } from '../contract.js';
 import { invalidRequest, notFound, ProtocolError } from '../errors.js';
 import { readJson } from '../http.js';
-import type { Guard, Subject } from '../index.js';
 import type { ApprovalQueue } from './approval-queue.js';
 import type { ApprovalRequest } from './approval-request.js';
 

@@ -1,5 +1,5 @@
-import type { DatabaseConnection } from '../../ormconfig.js';
 import type { Config } from '../config.js';
+import type { DatabaseConnection } from '../database/connection.js';
 import { lockDataDirectory } from '../database/data-directory-lock.js';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { createLogger } from '../logger.js';

@@ -1,5 +1,15 @@
 import type { ClientConfig } from 'pg';
-import type { DatabaseConnection } from '../../ormconfig.js';
+
+/** Where PostgreSQL is: a URL, or the embedded server's socket folder. */
+export type DatabaseConnection =
+  | { readonly url: string }
+  | {
+      readonly host: string;
+      readonly port?: number;
+      readonly username: string;
+      readonly password: string;
+      readonly database: string;
+    };
 
 /** The same place for a bare `pg` client, for what TypeORM's pool cannot hold: session locks, LISTEN. */
 export function clientConfig(connection: DatabaseConnection): ClientConfig {

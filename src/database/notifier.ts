@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { EntityManager } from 'typeorm';
-import type { DatabaseConnection } from '../../ormconfig.js';
 import { reasonOf } from '../errors.js';
 import type { Logger } from '../logger.js';
+import type { DatabaseConnection } from './connection.js';
 import { clientConfig } from './connection.js';
 
 /** A payload, or undefined: the connection was lost and is back, anything may have been missed. */

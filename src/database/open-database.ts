@@ -1,8 +1,9 @@
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
-import { createDataSource, type DatabaseConnection } from '../../ormconfig.js';
+import { createDataSource } from '../../ormconfig.js';
 import type { Logger } from '../logger.js';
 import { withAdvisoryLock } from './advisory-lock.js';
+import type { DatabaseConnection } from './connection.js';
 import { clientConfig } from './connection.js';
 import { probeDatabase } from './probe-database.js';
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { DatabaseConnection } from '../../ormconfig.js';
 import { releaseAdvisoryLock, tryAdvisoryLock } from './advisory-lock.js';
+import type { DatabaseConnection } from './connection.js';
 import { clientConfig } from './connection.js';
 
 const NOTIFY_PATIENCE_MS = 5_000;

@@ -1,4 +1,4 @@
-import type { Pair } from './index.js';
+import type { Pair } from './contract.js';
 import type { BeaconNode, ExecutionNode, Inventory, ValidatorClient } from './inventory.js';
 import type { Exposure } from './planner/model.js';
 

@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import type { Pair } from './index.js';
+import type { Pair } from './contract.js';
 import type { InventorySource } from './inventory.js';
 import { DEFAULT_STAKE_GWEI } from './look/validator-stake.js';
 import type { Moves, Placement } from './moves/index.js';

@@ -1,5 +1,5 @@
+import type { Pair } from './contract.js';
 import { routesOf } from './exposure.js';
-import type { Pair } from './index.js';
 import type { Inventory } from './inventory.js';
 
 /** Pairs that some validator client of the consensus implementation really follows: what a catalog may offer. Sorted. */

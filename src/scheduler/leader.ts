@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import type { DatabaseConnection } from '../../ormconfig.js';
 import { tryAdvisoryLock } from '../database/advisory-lock.js';
+import type { DatabaseConnection } from '../database/connection.js';
 import { clientConfig } from '../database/connection.js';
 import { reasonOf } from '../errors.js';
 import type { Logger } from '../logger.js';

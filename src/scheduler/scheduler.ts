@@ -1,6 +1,6 @@
 import { schedule } from 'node-cron';
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { DatabaseConnection } from '../../ormconfig.js';
+import type { DatabaseConnection } from '../database/connection.js';
 import { reasonOf } from '../errors.js';
 import type { Job } from '../job.js';
 import type { Logger } from '../logger.js';

@@ -1,5 +1,5 @@
 import type { Watermark } from '../../keys/slashing-protection/watermark.js';
-import type { MoveState } from './index.js';
+import type { MoveState } from './contract.js';
 import type { Progress } from './record.js';
 
 export interface EvidenceItem {

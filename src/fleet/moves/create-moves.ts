@@ -7,7 +7,7 @@ import type { Logger } from '../../logger.js';
 import type { InventorySource } from '../inventory.js';
 import { adoptFleet } from './adopt.js';
 import { advanceMoves } from './advance.js';
-import type { MoveControl, Moves, PageView } from './index.js';
+import type { MoveControl, Moves, PageView } from './contract.js';
 import { createMoveStore } from './move-store.js';
 import { getMove, listMoves } from './move-view.js';
 import { createOutside } from './outside/outside.js';

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Ledger } from '../../keys/slashing-protection/ledger.js';
 import type { Change } from './change.js';
-import type { MoveState } from './index.js';
+import type { MoveState } from './contract.js';
 import { raisePage } from './pages.js';
 import { Fenced, NoRoom, type Store } from './ports.js';
 import { decodeProgress, encodeProgress, type MoveRecord } from './record.js';

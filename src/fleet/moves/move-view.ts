@@ -1,7 +1,7 @@
 import { type DataSource, In, Not } from 'typeorm';
+import type { MoveEvidence, MoveState, Moves, MoveView } from './contract.js';
 import { Evidence } from './entities/evidence.js';
 import { Move } from './entities/move.js';
-import type { MoveEvidence, MoveState, Moves, MoveView } from './index.js';
 import { decodeProgress } from './record.js';
 
 const FINAL: MoveState[] = ['placed', 'aborted'];

@@ -1,4 +1,4 @@
-import type { MoveState } from './index.js';
+import type { MoveState } from './contract.js';
 import type { Outside } from './ports.js';
 import type { MoveRecord, Pin } from './record.js';
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { Placement } from './index.js';
+import type { Placement } from './contract.js';
 
 /** Every key with a right, in order of public key. */
 export async function placements(manager: EntityManager): Promise<Placement[]> {

@@ -1,5 +1,5 @@
 import type { Watermark } from '../../keys/slashing-protection/watermark.js';
-import type { MoveState } from './index.js';
+import type { MoveState } from './contract.js';
 
 /** What a key is told beside its keystore; it does not move with the key and is copied (Keymanager API). */
 export interface Settings {

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { DomainError } from '../../errors.js';
-import type { NewMove } from './index.js';
+import type { NewMove } from './contract.js';
 import { decodeProgress, encodeProgress, freshProgress, type Post } from './record.js';
 
 /**

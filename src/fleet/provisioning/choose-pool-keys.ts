@@ -1,6 +1,6 @@
+import type { Pair } from '../contract.js';
 import { exposureOf } from '../exposure.js';
 import type { FleetKey } from '../fleet-state.js';
-import type { Pair } from '../index.js';
 import type { Inventory } from '../inventory.js';
 import type { Bound } from '../planner/model.js';
 

@@ -1,6 +1,6 @@
+import type { Pair } from '../contract.js';
 import { servesPair } from '../exposure.js';
 import type { FleetKey } from '../fleet-state.js';
-import type { Pair } from '../index.js';
 import type { Inventory, ValidatorClient } from '../inventory.js';
 
 /** Validator clients of the pair, in the region when one is asked. */

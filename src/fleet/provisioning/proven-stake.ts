@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { StakeSource } from '../index.js';
+import type { StakeSource } from '../contract.js';
 
 /** What one pool key stands for. */
 const GWEI_PER_KEY = 32_000_000_000n;

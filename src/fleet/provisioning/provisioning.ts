@@ -1,7 +1,7 @@
 import { type EntityManager, IsNull } from 'typeorm';
 import { DomainError } from '../../errors.js';
+import type { FleetProvisioning, ValidatorEndpoint, Wish } from '../contract.js';
 import { routesOf, servesPair } from '../exposure.js';
-import type { FleetProvisioning, ValidatorEndpoint, Wish } from '../index.js';
 import type { MoveView } from '../moves/index.js';
 import { allocate, checkMembers, lockAllocations, type ProvisioningDeps } from './allocate.js';
 import { startWaiting } from './start-waiting.js';

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { StakeSource } from '../index.js';
+import type { StakeSource } from '../contract.js';
 
 /**
  * The sandbox's given stake: the configured list, else one key for each wallet, for the first `wallets` wallets that ask. A wallet's place

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import type { StakeSource } from '../index.js';
+import type { StakeSource } from '../contract.js';
 
 export interface Standing {
   /** Keys the party's stake stands for. */

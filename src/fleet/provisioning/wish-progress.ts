@@ -1,7 +1,7 @@
 import { IsNull } from 'typeorm';
 import { reasonOf } from '../../errors.js';
+import type { WishProgress } from '../contract.js';
 import { routesOf, servesPair } from '../exposure.js';
-import type { WishProgress } from '../index.js';
 import type { ValidatorClient } from '../inventory.js';
 import { ValidatorStake } from '../look/validator-stake.js';
 import type { MoveView, Placement } from '../moves/index.js';

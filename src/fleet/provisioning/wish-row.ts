@@ -9,7 +9,7 @@ import {
   PrimaryGeneratedColumn,
   type Relation,
 } from 'typeorm';
-import type { Pair } from '../index.js';
+import type { Pair } from '../contract.js';
 
 /**
  * What an instance asks of the fleet.

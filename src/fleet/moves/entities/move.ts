@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { bigintColumn } from '../../../keys/slashing-protection/bigint-column.js';
-import type { MoveState } from '../index.js';
+import type { MoveState } from '../contract.js';
 
 /**
  * One key on its way from one validator client to another.

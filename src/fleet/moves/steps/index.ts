@@ -1,4 +1,4 @@
-import type { MoveState } from '../index.js';
+import type { MoveState } from '../contract.js';
 import type { Step } from '../ports.js';
 import { cleanUp } from './clean-up.js';
 import { confirm } from './confirm.js';

@@ -1,0 +1,75 @@
+/** What the fleet promises: the types of its door (index.ts). */
+import type { EntityManager } from 'typeorm';
+
+export interface Pair {
+  readonly consensus: string;
+  readonly execution: string;
+}
+
+export interface Wish {
+  readonly instanceId: string;
+  /** Requesting party (authz `Subject.party`); `address` when a wallet proved itself. */
+  readonly party: string;
+  readonly address?: string;
+  /** A platform or the operator may take any pool key; a party only what its stake stands for. */
+  readonly subjectKind: 'operator' | 'platform' | 'party';
+  /** One for a validator plan, several for a bundle (keys spread evenly). */
+  readonly members: readonly Pair[];
+  readonly keys: number;
+  /** Named keys; must be under the party's control. */
+  readonly publicKeys?: readonly string[];
+  readonly region?: string;
+  readonly wish: 'soft' | 'hard';
+  readonly feeRecipient?: string;
+  readonly gasLimit?: string;
+  readonly graffiti?: string;
+}
+
+export interface WishProgress {
+  readonly state: 'in progress' | 'succeeded' | 'failed';
+  /** Never empty; a staker can read it: "1 of 1 keys live on nimbus/geth" / "waiting: …" / "refused: …". */
+  readonly description: string;
+  readonly status: 'honoured' | 'waiting' | 'refused';
+  readonly publicKeys: readonly string[];
+}
+
+export interface ValidatorEndpoint {
+  readonly publicKeys: readonly string[];
+  readonly implementation: string;
+  readonly beaconApiUri: string;
+  readonly keymanagerUri?: string;
+  /** The execution node behind the (first) key: what an rpc instance with validator_instance_id follows. */
+  readonly executionNode: { readonly name: string; readonly uri: string; readonly wsUri?: string };
+}
+
+/** What a party's stake stands for. */
+export interface StakeSource {
+  /** Keys it may hold at most. Called in the allocation's transaction: no outside call in it. */
+  keysOf(holder: { readonly party: string; readonly address?: string }, manager: EntityManager): Promise<number>;
+  /** What `keysOf` would answer now; takes nothing. */
+  peek(holder: { readonly party: string; readonly address?: string }, manager: EntityManager): Promise<number>;
+}
+
+export interface FleetProvisioning {
+  /**
+   * Allocates keys to the instance and starts their moves, all in the caller's transaction, all or none.
+   * @throws DomainError `StakeExceeded`, `KeyNotControlled`, `NoCapacity`, `NoKeys`, `UnknownImplementation`.
+   */
+  request(wish: Wish, manager: EntityManager): Promise<void>;
+  /** Changes members or settings of an existing wish (OSB PATCH); same errors. */
+  change(wish: Wish, manager: EntityManager): Promise<void>;
+  /** Succeeded when every key is live on a validator client of the asked pair. Also starts what waited for a free slot. */
+  progress(instanceId: string): Promise<WishProgress>;
+  /** Ends the wish and frees the allocation; changes no key's place; a move not past preflight is aborted. */
+  end(instanceId: string, manager: EntityManager): Promise<void>;
+  endpoint(instanceId: string): Promise<ValidatorEndpoint | undefined>;
+  /** Share of the fleet's stake on a consensus implementation, 0…1; undefined until first known. */
+  consensusShare(implementation: string): Promise<number | undefined>;
+  /** Execution nodes for pool RPC endpoints, in order of preference. */
+  executionNodes(): readonly {
+    readonly name: string;
+    readonly implementation: string;
+    readonly uri: string;
+    readonly wsUri?: string;
+  }[];
+}
