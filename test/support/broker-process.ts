@@ -97,7 +97,8 @@ export class BrokerProcess {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A loopback port that nobody listens on just now. */
+export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
