@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import type { Subject } from '../authz/index.js';
+import { DomainError } from '../src/errors.js';
 import { challenge, requireAnyCreation, requireOnOwned, requirePermission } from './authorize.js';
 import type { BrokerDeps } from './deps.js';
 import { badRequest, OsbError, RETRY_AFTER_SECONDS } from './errors.js';
@@ -147,13 +148,11 @@ export function createHandlers(deps: BrokerDeps) {
     else answer(ctx, 200, {});
   };
 
-  const lastOperation: Handler = async (ctx, params) => {
-    const id = await idOf(ctx.req, params.instance_id, 'instance_id');
-    const buried = (await findInstance(manager, id)) ? null : await findTombstone(manager, id);
-    if (buried) return presentDeleted(ctx, buried, noInstance);
-    await onInstance(ctx, params.instance_id, 'read');
-    poll(ctx, await lastOperationVerb(deps, id));
-  };
+  const lastOperation: Handler = (ctx, params) =>
+    livingOrBuried(ctx, noInstance, params, async () => {
+      const { id } = await onInstance(ctx, params.instance_id, 'read');
+      return lastOperationVerb(deps, id);
+    });
 
   const bind: Handler = async (ctx, params) => {
     const { id, subject } = await onInstance(ctx, params.instance_id, 'bind');
@@ -182,14 +181,29 @@ export function createHandlers(deps: BrokerDeps) {
     answer(ctx, 200, {});
   };
 
-  const lastBindingOperation: Handler = async (ctx, params) => {
-    const instanceId = await idOf(ctx.req, params.instance_id, 'instance_id');
-    const id = await idOf(ctx.req, params.binding_id, 'binding_id');
-    const buried = (await findBinding(manager, instanceId, id)) ? null : await findTombstone(manager, instanceId, id);
-    if (buried) return presentDeleted(ctx, buried, noBinding);
-    await onBinding(ctx, params, 'read');
-    poll(ctx, { state: 'succeeded', description: 'bound' });
-  };
+  const lastBindingOperation: Handler = (ctx, params) =>
+    livingOrBuried(ctx, noBinding, params, async () => {
+      await onBinding(ctx, params, 'read');
+      return { state: 'succeeded', description: 'bound' };
+    });
+
+  /** A poll may meet the deletion half-way, so the tombstone is looked for after the living one refused, not before. */
+  async function livingOrBuried(
+    ctx: Context,
+    absent: () => OsbError,
+    params: Readonly<Record<string, string>>,
+    living: () => Promise<LastOperation>,
+  ): Promise<void> {
+    try {
+      poll(ctx, await living());
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      const bindingId = params.binding_id === undefined ? '' : decodeId(params.binding_id, 'binding_id');
+      const buried = await findTombstone(manager, decodeId(params.instance_id ?? '', 'instance_id'), bindingId);
+      if (!buried) throw error;
+      await presentDeleted(ctx, buried, absent);
+    }
+  }
 
   /** What is deleted has no resource any more: its party is enough, everybody else never knew of it. */
   async function presentDeleted(ctx: Context, tombstone: Tombstone, absent: () => OsbError): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { EntityManager } from 'typeorm';
 import type {
   Challenge,
   Decision,
@@ -119,8 +120,8 @@ export function memoryGuard(): MemoryGuard {
         resources.set(id, description);
         return id;
       },
-      async withdraw(resourceId) {
-        resources.delete(resourceId);
+      async withdraw(resourceId, manager) {
+        void transactionOver(manager).then(() => resources.delete(resourceId));
       },
     },
     decide: ({ subject, resource, scope }) => {
@@ -152,6 +153,11 @@ export function memoryGuard(): MemoryGuard {
   const other = { kind: 'platform', party: 'platform:other', clientId: 'other', claims: {} } as const;
   tokens.set(OTHER_PLATFORM, { ...other, permissions: [], proofOfPossession: false });
   return memory;
+}
+
+/** Nobody sees a withdrawal before its commit, here as in the database. */
+async function transactionOver(manager: EntityManager | undefined): Promise<void> {
+  while (manager?.queryRunner?.isTransactionActive) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export const OTHER_PLATFORM = `Basic ${Buffer.from('other:secret').toString('base64')}`;
