@@ -1,18 +1,10 @@
 import type { EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import { nowSeconds } from '../src/clock.js';
+import type { Asker } from './asker.js';
 import type { FactSource, Facts } from './contract.js';
 import type { Assessment, AssessRequest, DecisionLog, DecisionRecord, PolicyEngine } from './policy/types.js';
 import type { Resource } from './protection/resource.js';
-
-/** Who asks, as policies see it. */
-export interface Asker {
-  readonly kind: 'operator' | 'platform' | 'party';
-  readonly party: string;
-  readonly address?: string;
-  readonly clientId: string;
-  readonly claims: Facts;
-}
 
 export interface Occasion {
   readonly occasion: DecisionRecord['occasion'];

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from '../src/logger.js';
-import type { Asker, Assessor } from './assessor.js';
+import type { Asker } from './asker.js';
+import type { Assessor } from './assessor.js';
 import { covers } from './authorization-assessment.js';
 import type { Challenge, Decision, Guard, GuardOutcome, Permission, Subject } from './contract.js';
 import type { DpopProofs } from './dpop.js';

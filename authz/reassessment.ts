@@ -1,9 +1,9 @@
 import type { Logger } from '../src/logger.js';
+import { askerOf } from './asker.js';
 import type { Assessor } from './assessor.js';
 import { invalidGrant } from './errors.js';
 import type { Grants, LiveGrant } from './grants.js';
 import type { Resources } from './protection/resources.js';
-import { askerOf } from './uma-grant.js';
 
 const BATCH = 100;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';

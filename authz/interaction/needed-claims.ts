@@ -1,9 +1,9 @@
+import { askerOf } from '../asker.js';
 import type { Assessor } from '../assessor.js';
 import { conclude, type Verdict } from '../authorization-assessment.js';
 import { NO_CLAIMS } from '../gathered-claims.js';
 import type { Resource } from '../protection/resource.js';
 import type { SpentTicket } from '../protection/tickets.js';
-import { askerOf } from '../uma-grant.js';
 
 /**
  * Why the party is asked: what the policies still lack, in people's words; each list is one way to satisfy them.

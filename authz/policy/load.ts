@@ -13,6 +13,7 @@ import { positionAtByte } from './position.js';
 import { type PolicySchema, policySchema } from './schema.js';
 import { linkShares } from './shares.js';
 import { type Statement, statementsOf } from './statements.js';
+import type { Template } from './template.js';
 
 /** A policy set that parsed and fits its schema. */
 export interface PolicySet {
@@ -21,12 +22,6 @@ export interface PolicySet {
   /** In the order of files and lines. */
   readonly policies: readonly Policy[];
   readonly schema: PolicySchema;
-}
-
-/** A policy with a hole for principal and resource, linked by shares.yaml. */
-export interface Template {
-  readonly id: string;
-  readonly policy: Policy;
 }
 
 interface Parsed {

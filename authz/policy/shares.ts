@@ -3,10 +3,10 @@ import { compileSchema, problems } from '../../src/validate.js';
 import { NAMESPACE, type PolicyJson } from './cedar.js';
 import type { Fault } from './fault.js';
 import type { PolicyFile } from './files.js';
-import type { Template } from './load.js';
 import { entityTypeOf } from './names.js';
 import type { Policy } from './policy.js';
 import { nearest } from './suggest.js';
+import type { Template } from './template.js';
 
 interface Share {
   readonly template: string;

@@ -1,0 +1,94 @@
+import { type Asker, askerOf } from './asker.js';
+import type { Assessor } from './assessor.js';
+import {
+  askedPermissions,
+  type Conclusion,
+  conclude,
+  unavailableScopes,
+  type Verdict,
+} from './authorization-assessment.js';
+import { UmaGrantError } from './errors.js';
+import type { GatheredClaims } from './gathered-claims.js';
+import type { Resource } from './protection/resource.js';
+import type { SpentTicket } from './protection/tickets.js';
+import type { ApprovalQueue } from './requests/approval-queue.js';
+import type { UmaRequest } from './token-request.js';
+
+export interface AssessParts {
+  readonly operatorId: string;
+  readonly assessor: Assessor;
+  readonly queue: ApprovalQueue;
+}
+
+export interface Assessed {
+  readonly asker: Asker;
+  readonly conclusion: Conclusion;
+  readonly approved: boolean;
+}
+
+/** Asks the policies about each scope of the ticket and of the request (UMA Grant 3.3.4). @throws invalid_scope. */
+export async function assess(
+  parts: AssessParts,
+  request: UmaRequest,
+  ticket: SpentTicket,
+  resources: ReadonlyMap<string, Resource>,
+  claims: GatheredClaims,
+): Promise<Assessed> {
+  const available = new Map([...resources].map(([id, resource]) => [id, resource.scopes]));
+  const unavailable = unavailableScopes(request.scopes, available);
+  if (unavailable.length > 0) throw new UmaGrantError(400, 'invalid_scope', `no such scope: ${unavailable.join(' ')}`);
+  const asker = askerOf(parts, request.client.id, claims);
+  const verdicts: Verdict[] = [];
+  for (const asked of askedPermissions(
+    ticket.permissions,
+    available,
+    request.client.registeredScopes,
+    request.scopes,
+  )) {
+    const resource = resources.get(asked.resourceId);
+    if (resource === undefined) throw new Error('assessed a resource that was not loaded');
+    const scopes = [...asked.required, ...asked.optional];
+    const answers = await parts.assessor.assess(asker, resource, scopes, { occasion: 'token' });
+    answers.forEach((assessment, index) => {
+      const scope = scopes[index];
+      if (scope !== undefined) {
+        verdicts.push({ resourceId: resource.id, scope, required: index < asked.required.length, assessment });
+      }
+    });
+  }
+  return { asker, ...(await withApprovals(parts, request, resources, asker, verdicts)) };
+}
+
+/** Asks the owner about what the policies leave to the owner; an approval turns a verdict into a permit. */
+async function withApprovals(
+  parts: AssessParts,
+  request: UmaRequest,
+  resources: ReadonlyMap<string, Resource>,
+  asker: Asker,
+  verdicts: readonly Verdict[],
+): Promise<Omit<Assessed, 'asker'>> {
+  const first = conclude(verdicts);
+  if (first.kind !== 'owner_approval') return { conclusion: first, approved: false };
+  const settled = new Map<Verdict, Verdict>();
+  for (const verdict of first.waiting) {
+    const resource = resources.get(verdict.resourceId);
+    if (resource === undefined) throw new Error('assessed a resource that was not loaded');
+    const { reason, policies } = verdict.assessment;
+    const standing = await parts.queue.ask({
+      party: asker.party,
+      clientId: request.client.id,
+      resource,
+      scopes: [verdict.scope],
+      reason,
+      policies,
+    });
+    if (standing.state === 'approved')
+      settled.set(verdict, { ...verdict, assessment: { outcome: 'permit', reason, policies } });
+    if (standing.state === 'denied') {
+      const because = standing.reason === undefined ? '' : `: ${standing.reason}`;
+      return { conclusion: { kind: 'denied', reason: `the owner refused${because}` }, approved: false };
+    }
+  }
+  const conclusion = conclude(verdicts.map((verdict) => settled.get(verdict) ?? verdict));
+  return { conclusion, approved: conclusion.kind === 'granted' };
+}
