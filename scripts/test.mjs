@@ -1,24 +1,30 @@
-// npm test: whatever is missing first, then mocha; arguments are mocha's (npm test -- --grep K5). The whole suite runs as
-// two mochas side by side: the tests that follow keys through a whole product mostly wait, the others compute.
+// npm test: whatever is missing first, then mocha; arguments are mocha's (npm test -- --grep K5). Without arguments the
+// whole suite, with --database the part that touches the database, both as mochas side by side.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { prepare } from './bootstrap.mjs';
 import { root } from './sources.mjs';
-
-const ALL = 'dist/test/**/*.test.js';
-const PRODUCTS = ['dist/test/chaos/*.test.js', 'dist/test/journeys/*.test.js', 'dist/test/moves/sandbox-moves.test.js'];
+import { databaseTestFiles, grouped, testFiles } from './test-files.mjs';
 
 await prepare();
 const args = process.argv.slice(2);
-process.exitCode = args.length > 0 ? await mocha([...args, ...(namesFiles(args) ? [] : [ALL])]) : await everything();
+process.exitCode = await run();
 
-/** Both at once; what the second says is shown when it has ended, so that the two do not mix. */
-async function everything() {
-  const rest = PRODUCTS.flatMap((path) => ['--ignore', path]);
-  const said = [];
-  const [computing, waiting] = await Promise.all([mocha([...rest, ALL]), mocha(PRODUCTS, said)]);
-  process.stdout.write(Buffer.concat(said));
-  return Math.max(computing, waiting);
+function run() {
+  if (args.length === 0) return sideBySide(testFiles());
+  if (args.length === 1 && args[0] === '--database') return sideBySide(databaseTestFiles());
+  return mocha(namesFiles(args) ? args : [...args, ...testFiles()]);
+}
+
+/** What the others say is shown when they have ended, so that they do not mix with the last, which is shown as it runs. */
+async function sideBySide(files) {
+  const groups = grouped(files);
+  const said = groups.map(() => []);
+  const codes = await Promise.all(
+    groups.map((group, at) => mocha(group, at < groups.length - 1 ? said[at] : undefined)),
+  );
+  process.stdout.write(Buffer.concat(said.flat()));
+  return Math.max(...codes);
 }
 
 function namesFiles(given) {
