@@ -1,5 +1,5 @@
 import type { Facts } from './contract.js';
-import type { GatheredClaims } from './gathered-claims.js';
+import { type GatheredClaims, provenParty } from './gathered-claims.js';
 
 /** Who asks, as policies see it. */
 export interface Asker {
@@ -12,12 +12,12 @@ export interface Asker {
 
 /** The requesting party: the operator's client for itself, a proven party, or the client alone. */
 export function askerOf(parts: { operatorId: string }, clientId: string, gathered: GatheredClaims): Asker {
-  const operator = clientId === parts.operatorId && gathered.party === undefined;
+  const { party, address, claims } = provenParty(gathered);
   return {
-    kind: operator ? 'operator' : 'party',
-    party: gathered.party ?? `client:${clientId}`,
-    ...(gathered.address !== undefined && { address: gathered.address }),
+    kind: clientId === parts.operatorId && party === undefined ? 'operator' : 'party',
+    party: party ?? `client:${clientId}`,
+    ...(address !== undefined && { address }),
     clientId,
-    claims: gathered.claims,
+    claims,
   };
 }

@@ -1,5 +1,5 @@
 import { invalidGrant } from './errors.js';
-import { addClaims, type GatheredClaims, mergeClaims, NO_CLAIMS } from './gathered-claims.js';
+import { type GatheredClaims, joinClaims, NO_CLAIMS, proofOf, whyAlone } from './gathered-claims.js';
 import type { Pcts } from './pct.js';
 import type { ClaimVerifier } from './policy/types.js';
 import type { SpentTicket } from './protection/tickets.js';
@@ -21,13 +21,15 @@ export interface Gathered {
   /** Something new was proved in this exchange of tickets, and may be kept in a PCT. */
   readonly fresh: boolean;
   readonly rejected?: Rejection;
+  /** Why what was known before was set aside by the newest proof, when it was. */
+  readonly setAside?: string;
 }
 
-/** PCT, then what earlier tickets brought, then the claim token; claims of different parties never mix. */
+/** PCT, then what earlier tickets brought, then the claim token; each joins what was there or takes its place. */
 export async function gatherClaims(parts: GatherParts, request: UmaRequest, ticket: SpentTicket): Promise<Gathered> {
   const persisted = request.pct === undefined ? undefined : await parts.pcts.find(request.pct, request.client.id);
-  const known = mergeClaims(persisted ?? NO_CLAIMS, ticket.gathered ?? NO_CLAIMS);
-  const brought = ticket.gathered !== undefined && Object.keys(ticket.gathered.claims).length > 0;
+  const known = joinClaims(persisted ?? NO_CLAIMS, ticket.gathered ?? NO_CLAIMS);
+  const brought = ticket.gathered !== undefined && ticket.gathered.proofs.length > 0;
   if (request.claimToken === undefined) return { claims: known, fresh: brought };
   const { format, token } = request.claimToken;
   const verified = await parts.claims.verify({
@@ -38,7 +40,11 @@ export async function gatherClaims(parts: GatherParts, request: UmaRequest, tick
     resourceIds: ticket.permissions.map(({ resourceId }) => resourceId),
     nowMs: parts.nowMs(),
   });
-  if (verified.kind === 'ok') return { claims: addClaims(known, verified), fresh: true };
+  if (verified.kind === 'ok') {
+    const added = { proofs: [proofOf(verified)] };
+    const setAside = whyAlone(known, added);
+    return { claims: joinClaims(known, added), fresh: true, ...(setAside !== undefined && { setAside }) };
+  }
   if (!MAY_TRY_AGAIN.has(verified.problem)) throw invalidGrant(verified.description);
   return { claims: known, fresh: brought, rejected: { description: verified.description } };
 }

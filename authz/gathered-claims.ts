@@ -1,43 +1,109 @@
 import type { Facts } from './contract.js';
 import type { VerifiedClaims } from './policy/types.js';
 
-/** What is proved so far of one requesting party. */
-export interface GatheredClaims {
+/** What one party's accepted claim tokens said of it. */
+export interface Proof {
+  /** `eip155:…`, `bls:…`, `oidc:…`: what stands before the first colon is its kind. */
+  readonly party: string;
   readonly claims: Facts;
-  /** Absent until a claim token names one. */
-  readonly party?: string;
   readonly address?: string;
   readonly encryptionPublicKey?: string;
   readonly persistable: boolean;
+  /** It was made for the very ticket it came with, so whoever brought it proved itself there and then. */
+  readonly boundToTicket: boolean;
   /** Did the party consent to a PCT on the claims page? Absent for claims that its client pushed. */
   readonly persist?: boolean;
-  /** Of claims out of a PCT: when that one ends, in milliseconds since 1970. What is kept of them again ends no later. */
+  /** Out of a PCT: when that one ends, in milliseconds since 1970. What is kept of it again ends no later. */
   readonly keepUntilMs?: number;
 }
 
-export const NO_CLAIMS: GatheredClaims = { claims: {}, persistable: true };
+/**
+ * What is proved so far of one requesting party: in one chain of tickets, which belongs to one client, or kept in a PCT.
+ * INVARIANT: at most one proof of a kind; two or more only when each was bound to the ticket it came with. A token that was
+ * not (a pod's, or any that whoever holds it can send again) never lends its claims to an account.
+ */
+export interface GatheredClaims {
+  readonly proofs: readonly Proof[];
+}
 
-/** Adds newly verified claims. Claims of two parties never mix: those of another party replace what was there. */
-export function addClaims(known: GatheredClaims, added: Extract<VerifiedClaims, { kind: 'ok' }>): GatheredClaims {
-  const base =
-    added.party !== undefined && known.party !== undefined && added.party !== known.party ? NO_CLAIMS : known;
+export const NO_CLAIMS: GatheredClaims = { proofs: [] };
+
+/** The party that proofs joined make, as policies and RPTs see it. */
+export interface ProvenParty {
+  /** The account when there is one; absent until a claim token names a party. */
+  readonly party?: string;
+  readonly address?: string;
+  readonly encryptionPublicKey?: string;
+  readonly claims: Facts;
+}
+
+/** Least first: what stands later names the party, and its word holds where two proofs state the same claim. */
+const KINDS = ['oidc', 'bls', 'eip155'];
+
+export function provenParty({ proofs }: GatheredClaims): ProvenParty {
+  const rankOf = ({ party }: Proof) => KINDS.indexOf(kindOf(party));
+  const ranked = [...proofs].sort((one, other) => rankOf(one) - rankOf(other));
+  const { party, address, encryptionPublicKey } = Object.assign({}, ...ranked) as Partial<Proof>;
   return {
-    ...base,
-    claims: { ...base.claims, ...added.claims },
-    ...(added.party !== undefined && { party: added.party }),
-    ...(added.address !== undefined && { address: added.address }),
-    ...(added.encryptionPublicKey !== undefined && { encryptionPublicKey: added.encryptionPublicKey }),
-    persistable: base.persistable && added.persistable,
+    ...(party !== undefined && { party }),
+    ...(address !== undefined && { address }),
+    ...(encryptionPublicKey !== undefined && { encryptionPublicKey }),
+    claims: Object.assign({}, ...ranked.map(({ claims }) => claims)) as Facts,
   };
 }
 
-/** Two sources of claims as one; where they name different parties, `later` alone. */
-export function mergeClaims(earlier: GatheredClaims, later: GatheredClaims): GatheredClaims {
-  const merged = addClaims(earlier, { kind: 'ok', ...later });
-  const keepUntilMs = Math.min(merged.keepUntilMs ?? Infinity, later.keepUntilMs ?? Infinity);
+export function proofOf(verified: Extract<VerifiedClaims, { kind: 'ok' }>, persist?: boolean): Proof {
+  const { kind: _, ...proof } = verified;
+  return { ...proof, ...(persist !== undefined && { persist }) };
+}
+
+/** Adds newly proved claims; where they do not join what was known, they alone remain. */
+export function addProof(known: GatheredClaims, added: Proof): GatheredClaims {
+  return joinClaims(known, { proofs: [added] });
+}
+
+/** Two sources of claims as one; where any of `later` does not join `earlier`, `later` alone. */
+export function joinClaims(earlier: GatheredClaims, later: GatheredClaims): GatheredClaims {
+  if (whyAlone(earlier, later) !== undefined) return later;
+  const proofs = new Map(earlier.proofs.map((proof) => [proof.party, proof]));
+  for (const proof of later.proofs) {
+    const known = proofs.get(proof.party);
+    proofs.set(proof.party, known === undefined ? proof : renewed(known, proof));
+  }
+  return { proofs: [...proofs.values()] };
+}
+
+/** Why `later` does not join `earlier`, in people's words; undefined when it does. */
+export function whyAlone(earlier: GatheredClaims, later: GatheredClaims): string | undefined {
+  for (const one of earlier.proofs) {
+    for (const other of later.proofs) {
+      if (one.party === other.party && one.boundToTicket === other.boundToTicket) continue;
+      if (!one.boundToTicket || !other.boundToTicket)
+        return 'a claim token without the nonce of its ticket joins no other, so what was proved before it is set aside';
+      if (kindOf(one.party) === kindOf(other.party))
+        return `the newest claim token names another party, so what was proved of ${one.party} is set aside`;
+    }
+  }
+  return undefined;
+}
+
+/** Further claims of the same party: together they are kept as briefly as the first of them. */
+function renewed(known: Proof, added: Proof): Proof {
+  const keepUntilMs = Math.min(known.keepUntilMs ?? Infinity, added.keepUntilMs ?? Infinity);
   return {
-    ...merged,
-    ...(later.persist !== undefined && { persist: later.persist }),
+    ...known,
+    ...added,
+    claims: { ...known.claims, ...added.claims },
+    persistable: known.persistable && added.persistable,
     ...(keepUntilMs < Infinity && { keepUntilMs }),
   };
+}
+
+/** May a PCT be made of them? Each of them must have been given for keeping, or pushed by the client. */
+export function mayKeep({ proofs }: GatheredClaims): boolean {
+  return proofs.length > 0 && proofs.every(({ persist }) => persist !== false);
+}
+
+function kindOf(party: string): string {
+  return party.split(':', 1)[0] ?? '';
 }

@@ -6,6 +6,7 @@ import { covers } from './authorization-assessment.js';
 import type { Challenge, Decision, Guard, GuardOutcome, Permission, Subject } from './contract.js';
 import type { DpopProofs } from './dpop.js';
 import { unreachable } from './errors.js';
+import { provenParty } from './gathered-claims.js';
 import type { Platforms } from './platform.js';
 import type { Assessment } from './policy/types.js';
 import type { Resource } from './protection/resource.js';
@@ -81,7 +82,7 @@ async function identify(parts: GuardParts, request: IncomingMessage): Promise<Su
 }
 
 function subjectOf(rpt: LiveRpt): Subject {
-  const { address, encryptionPublicKey, claims } = rpt.gathered;
+  const { address, encryptionPublicKey, claims } = provenParty(rpt.gathered);
   return {
     kind: rpt.kind,
     party: rpt.party,

@@ -5,6 +5,7 @@ import type { Assessor } from './assessor.js';
 import { unite } from './authorization-assessment.js';
 import type { Permission } from './contract.js';
 import type { Gathered } from './gather-claims.js';
+import { mayKeep } from './gathered-claims.js';
 import type { Resources } from './protection/resources.js';
 import type { SpentTicket } from './protection/tickets.js';
 import type { LiveRpt } from './rpt.js';
@@ -45,7 +46,7 @@ export async function issueRpt(
     };
     const grantId = upgraded ? old.grantId : await parts.grants.create(facts, manager);
     if (upgraded) await parts.grants.update(grantId, facts, manager);
-    const keep = gathered.fresh && gathered.claims.party !== undefined && gathered.claims.persist !== false;
+    const keep = gathered.fresh && mayKeep(gathered.claims);
     return tokenResponse(parts, { ...facts, grantId, party: assessed.asker.party, upgraded }, request, manager, keep);
   });
 }

@@ -15,8 +15,10 @@ export class Pcts {
   async create(clientId: string, gathered: GatheredClaims, manager: EntityManager): Promise<string> {
     const secret = randomSecret();
     const now = this.clock.nowMs();
-    const seconds = gathered.persistable ? this.lifetimes.pct : this.lifetimes.shortPct;
-    const endMs = Math.min(now + seconds * 1000, gathered.keepUntilMs ?? Infinity);
+    const ends = gathered.proofs.map(({ persistable, keepUntilMs = Infinity }) =>
+      Math.min(now + (persistable ? this.lifetimes.pct : this.lifetimes.shortPct) * 1000, keepUntilMs),
+    );
+    const endMs = Math.min(...ends);
     await manager.query(
       'INSERT INTO persisted_claims (digest, client_id, gathered, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)',
       [digestOf(secret), clientId, JSON.stringify(gathered), new Date(now), new Date(endMs)],
@@ -30,7 +32,8 @@ export class Pcts {
       'SELECT gathered, expires_at FROM persisted_claims WHERE digest = $1 AND client_id = $2 AND expires_at > $3',
       [digestOf(secret), clientId, new Date(this.clock.nowMs())],
     )) as { gathered: GatheredClaims; expires_at: Date }[];
-    return row && { ...row.gathered, keepUntilMs: row.expires_at.getTime() };
+    const keepUntilMs = row?.expires_at.getTime();
+    return row && { proofs: row.gathered.proofs.map((proof) => ({ ...proof, keepUntilMs: keepUntilMs as number })) };
   }
 
   async revoke(secret: string, clientId: string): Promise<boolean> {

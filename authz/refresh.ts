@@ -2,6 +2,7 @@ import { errors } from 'oidc-provider';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { DpopProofs } from './dpop.js';
 import { invalidGrant } from './errors.js';
+import { provenParty } from './gathered-claims.js';
 import { type GrantRow, type Grants, type LiveGrant, presentGrant } from './grants.js';
 import type { Pcts } from './pct.js';
 import type { Resources } from './protection/resources.js';
@@ -50,7 +51,7 @@ export function refreshGrant(parts: RefreshParts): GrantHandler {
         ...(thumbprint !== undefined && { thumbprint }),
       };
       await parts.grants.update(grant.id, { ...token.grant, policySet }, manager);
-      const party = gathered.party ?? `client:${clientId}`;
+      const party = provenParty(gathered).party ?? `client:${clientId}`;
       return tokenResponse(parts, { ...grant, party, upgraded: false }, request, manager, false);
     });
     parts.reassessment.startUnless(policySet);

@@ -4,7 +4,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import { nowSeconds } from '../src/clock.js';
 import type { Permission } from './contract.js';
-import type { GatheredClaims } from './gathered-claims.js';
+import { type GatheredClaims, provenParty } from './gathered-claims.js';
 import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.js';
 
 /** A permission as it stands in an RPT and in an introspection answer. */
@@ -167,7 +167,7 @@ function present(row: RptRow): LiveRpt {
     owner: row.owner,
     clientId: row.client_id,
     kind: row.kind,
-    party: row.gathered.party ?? `client:${row.client_id}`,
+    party: provenParty(row.gathered).party ?? `client:${row.client_id}`,
     gathered: row.gathered,
     permissions: row.permissions.filter((permission) => live.has(permission.resourceId)),
     policySet: row.policy_set,

@@ -72,8 +72,7 @@ async function decide(
 ): Promise<readonly Permission[]> {
   const next = () => parts.tickets.create({ ...ticket, gathered: gathered.claims });
   if (gathered.rejected !== undefined || conclusion.kind === 'need_info') {
-    const description = gathered.rejected?.description ?? 'claims that the policies ask for are missing';
-    throw new UmaGrantError(403, 'need_info', description, {
+    throw new UmaGrantError(403, 'need_info', whatIsMissing(gathered), {
       ticket: await next(),
       ...neededInfo(parts, request, conclusion),
     });
@@ -87,6 +86,11 @@ async function decide(
     });
   }
   return conclusion.permissions;
+}
+
+function whatIsMissing({ rejected, setAside }: Gathered): string {
+  const missing = 'claims that the policies ask for are missing';
+  return rejected?.description ?? (setAside === undefined ? missing : `${missing}; ${setAside}`);
 }
 
 function neededInfo(parts: UmaGrantParts, request: UmaRequest, conclusion: Conclusion): Record<string, unknown> {

@@ -47,6 +47,7 @@ export function verifyBlsWithdrawal(token: ClaimToken, place: MessagePlace): Ver
     party: `bls:${message.account}`,
     ...bound,
     persistable: true,
+    boundToTicket: true,
   };
 }
 

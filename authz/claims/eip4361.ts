@@ -39,6 +39,7 @@ export async function verifyEip4361(token: ClaimToken, options: Eip4361Options):
     address,
     ...bound,
     persistable: signer.persistable,
+    boundToTicket: true,
   };
 }
 

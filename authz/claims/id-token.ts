@@ -132,6 +132,8 @@ function proven(trusted: TrustedIssuer, payload: JWTPayload): VerifiedClaims {
     claims,
     party: `oidc:${trusted.issuer}#${payload.sub}`,
     persistable: !('kubernetes_pod' in claims),
+    // `verify` has refused every nonce but this ticket's.
+    boundToTicket: payload.nonce !== undefined,
   };
 }
 

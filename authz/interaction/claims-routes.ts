@@ -6,7 +6,7 @@ import type { Assessor } from '../assessor.js';
 import { EIP4361_FORMAT } from '../claims/eip4361.js';
 import { ID_TOKEN_FORMAT } from '../claims/id-token.js';
 import { invalidRequest, ProtocolError } from '../errors.js';
-import { addClaims, NO_CLAIMS } from '../gathered-claims.js';
+import { addProof, NO_CLAIMS, proofOf } from '../gathered-claims.js';
 import { readForm } from '../http.js';
 import type { ClaimVerifier, VerifiedClaims } from '../policy/types.js';
 import type { Resources } from '../protection/resources.js';
@@ -90,6 +90,7 @@ async function show(
       ticket: next,
       csrf: issueCsrf(ctx, parts.issuer, next),
     },
+    proved: (ticket.gathered ?? NO_CLAIMS).proofs.map(({ party }) => party),
     needed: await neededClaims(parts, request.clientId, ticket, resources),
     signIn: offered,
     ...(problem !== undefined && { problem }),
@@ -120,7 +121,10 @@ async function submit(parts: InteractionParts, ctx: Context): Promise<void> {
   await conclude(parts, ctx, request, ticket, verified, form.persist === 'yes');
 }
 
-/** Back to the client with what was proved, or the page again with what was wrong; the old ticket is spent either way. */
+/**
+ * Back to the client with what was proved, whether or not the policies need more: it is told so and may send the party
+ * again (UMA Grant 3.3.6). Or the page again with what was wrong; the old ticket is spent either way.
+ */
 async function conclude(
   parts: InteractionParts,
   ctx: Context,
@@ -130,8 +134,8 @@ async function conclude(
   persist: boolean,
 ): Promise<void> {
   if (verified.kind === 'bad') return show(parts, ctx, request, ticket, `Not accepted: ${verified.description}.`);
-  const gathered = addClaims(ticket.gathered ?? NO_CLAIMS, verified);
-  redirectBack(ctx, request, { ticket: await parts.tickets.create({ ...ticket, gathered: { ...gathered, persist } }) });
+  const gathered = addProof(ticket.gathered ?? NO_CLAIMS, proofOf(verified, persist));
+  redirectBack(ctx, request, { ticket: await parts.tickets.create({ ...ticket, gathered }) });
 }
 
 async function startSignIn(

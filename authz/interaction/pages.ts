@@ -11,6 +11,8 @@ export interface ClaimsPage {
   readonly clientName: string;
   readonly redirectUri: string;
   readonly resources: readonly { readonly name: string; readonly scopes: readonly string[] }[];
+  /** Parties already proved in this chain of tickets; what is proved next joins them. */
+  readonly proved: readonly string[];
   /** Why: what the policies lack, each list one way to satisfy them. */
   readonly needed: readonly (readonly string[])[];
   /** What the form carries on. */
@@ -68,7 +70,7 @@ ${page.problem === undefined ? html`` : html`<p class="error" role="alert" tabin
     }</li>`,
   )}
   </ul>
-  ${whyOf(page.needed)}
+  ${whyOf(page.needed)}${provedBefore(page.proved)}
 </section>
 <section class="card" aria-labelledby="asker">
   <h2 id="asker">Who asks</h2>
@@ -122,6 +124,12 @@ function whyOf(needed: ClaimsPage['needed']): Html {
     return html`<p>The policies of this server need: <strong>${first.join(' and ')}</strong>.</p>`;
   return html`<p id="needed">The policies of this server need one of these:</p>
   <ul aria-labelledby="needed">${needed.map((claims) => html`<li>${claims.join(' and ')}</li>`)}</ul>`;
+}
+
+/** Whoever proves the next thing must know with whom it is joined. */
+function provedBefore(parties: readonly string[]): Html {
+  if (parties.length === 0) return html``;
+  return html`<p>Proved for this request before: <strong>${parties.join(' and ')}</strong>. What you prove now is joined with it: go on only if that is you too.</p>`;
 }
 
 /** For a bad client or redirect URI: said here, never sent on. */

@@ -77,12 +77,14 @@ export type VerifiedClaims =
       readonly kind: 'ok';
       readonly claims: Facts;
       /** The requesting party it proves: `eip155:31337:0xabc…`. */
-      readonly party?: string;
+      readonly party: string;
       readonly address?: string;
       /** base64 x25519 key bound inside the signed message. */
       readonly encryptionPublicKey?: string;
       /** May be kept in a PCT beyond an hour (not for EIP-1271, security.md B4). */
       readonly persistable: boolean;
+      /** It carries the nonce of the ticket it was presented with: no token made for something else can. */
+      readonly boundToTicket: boolean;
     }
   | {
       readonly kind: 'bad';

@@ -50,6 +50,7 @@ describe('claims: BLS withdrawal proof', () => {
       claims: { bls_withdrawal_public_key: publicKey, withdrawal_credentials: `0x00${hash.slice(2)}` },
       party: `bls:${publicKey}`,
       persistable: true,
+      boundToTicket: true,
     });
   });
 

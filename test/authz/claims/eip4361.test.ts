@@ -53,6 +53,7 @@ describe('claims: EIP-4361', () => {
       address,
       encryptionPublicKey: KEY,
       persistable: true,
+      boundToTicket: true,
     });
   });
 

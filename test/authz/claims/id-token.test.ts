@@ -56,9 +56,11 @@ describe('claims: ID token of a second issuer', () => {
       claims: { iss: issuer, sub: 'ada', email: 'ada@example.org', email_verified: true, kyc_level: 2 },
       party: `oidc:${issuer}#ada`,
       persistable: true,
+      boundToTicket: false,
     });
+    expect(await present(await mint({ nonce: ticketNonce('t') }))).to.include({ kind: 'ok', boundToTicket: true });
     const pod = await present(await mint(kubernetes));
-    expect(pod).to.deep.include({ kind: 'ok', persistable: false });
+    expect(pod).to.deep.include({ kind: 'ok', persistable: false, boundToTicket: false });
     if (pod.kind === 'ok')
       expect(pod.claims).to.include({ kubernetes_namespace: 'validators', kubernetes_pod: 'vc-0' });
   });
