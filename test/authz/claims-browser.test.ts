@@ -128,7 +128,7 @@ describe('Claims interaction in a real browser', function () {
     throw new Error(`the keyboard does not reach ${name}`);
   };
 
-  it('C: connect, sign and consent; back with a new ticket and the state; the RPT is granted, with a PCT', async () => {
+  it('C.4, C.5, C.7: connect, sign and consent; back with a new ticket and the state; the RPT is granted, with a PCT', async () => {
     await openPage('signs');
     await visit();
     await shot('claims-light');
@@ -144,7 +144,7 @@ describe('Claims interaction in a real browser', function () {
     expect((await call(url, bearerOf(rpt))).status).to.equal(200);
   });
 
-  it('C: by the keyboard alone, without consent: no PCT', async () => {
+  it('C.7: by the keyboard alone, without consent: no PCT', async () => {
     await openPage('signs', { phone: true });
     await visit();
     await tabTo('persist');
@@ -158,7 +158,7 @@ describe('Claims interaction in a real browser', function () {
     expect(rpt.body).to.not.have.property('pct');
   });
 
-  it('C: the party refuses: back with access_denied and the state', async () => {
+  it('C.7: the party refuses: back with access_denied and the state', async () => {
     await openPage('signs');
     await visit();
     await tabTo('Refuse');
@@ -167,7 +167,7 @@ describe('Claims interaction in a real browser', function () {
     expect(Object.fromEntries(parameters)).to.deep.equal({ error: 'access_denied', state: 'a&b=c' });
   });
 
-  it('C: the wallet declines: said in words, the page stays, and the keyboard keeps its place', async () => {
+  it('C.7: the wallet declines: said in words, the page stays, and the keyboard keeps its place', async () => {
     await openPage('declines', { dark: true });
     await visit();
     await tabTo('Connect wallet and sign');
@@ -179,7 +179,7 @@ describe('Claims interaction in a real browser', function () {
     await shot('claims-declined-dark');
   });
 
-  it('C: a signature of something else: the page again, with the reason in focus and another ticket', async () => {
+  it('C.4: a signature of something else: the page again, with the reason in focus and another ticket', async () => {
     await openPage('forges', { phone: true });
     await visit();
     await button('Connect wallet and sign').click();
@@ -189,7 +189,7 @@ describe('Claims interaction in a real browser', function () {
     await shot('claims-rejected-phone');
   });
 
-  it('C: without a wallet the page says so and offers no button for it', async () => {
+  it('C.7: without a wallet the page says so and offers no button for it', async () => {
     await openPage('absent');
     await visit();
     await page.getByRole('status').getByText('No wallet was found').waitFor();
@@ -201,7 +201,7 @@ describe('Claims interaction in a real browser', function () {
     'an unknown application': { client_id: 'nobody' },
     'an unregistered address': { claims_redirect_uri: 'http://127.0.0.1:1/evil' },
   })) {
-    it(`C: ${what}: a page that says so and goes nowhere`, async () => {
+    it(`C.3: ${what}: a page that says so and goes nowhere`, async () => {
       await openPage('signs');
       const answer = await visit(changes);
       expect(answer?.status()).to.equal(400);
@@ -212,7 +212,7 @@ describe('Claims interaction in a real browser', function () {
     });
   }
 
-  it('C: language, landmarks, headings, names and roles as a screen reader finds them; all fits a phone', async () => {
+  it('C.7: language, landmarks, headings, names and roles as a screen reader finds them; all fits a phone', async () => {
     await openPage('signs', { phone: true });
     await visit();
     expect(await page.evaluate('document.documentElement.lang')).to.equal('en');
@@ -237,7 +237,7 @@ describe('Claims interaction in a real browser', function () {
     await shot('claims-phone');
   });
 
-  it('C, B7: the policy of the page stops an inline script, a foreign one, and framing', async () => {
+  it('B7, C2: the policy of the page stops an inline script, a foreign one, and framing', async () => {
     await openPage('signs');
     await visit();
     await page.evaluate(`

@@ -69,7 +69,7 @@ describe('Claims interaction', () => {
     return new URL(answer.headers.get('location') ?? '');
   };
 
-  it('C: the page names resource, scopes, asking client and redirect host, escaped', async () => {
+  it('C.7, F.18: the page names resource, scopes, asking client and redirect host, escaped', async () => {
     const page = await start();
     expect(page.status).to.equal(200);
     expect(page.headers.get('content-type')).to.include('text/html');
@@ -81,7 +81,7 @@ describe('Claims interaction', () => {
     expect(page.text).to.not.include('<b>My');
   });
 
-  it('C, B7: strict CSP without inline script, no framing, no referrer, no-store', async () => {
+  it('B7, C2: strict CSP without inline script, no framing, no referrer, no-store', async () => {
     const page = await start();
     const policy = page.headers.get('content-security-policy') ?? '';
     expect(policy)
@@ -98,7 +98,7 @@ describe('Claims interaction', () => {
       expect((await call(`${authz.issuer}/claims/${name}`)).status).to.equal(200);
   });
 
-  it('C: a wallet proves itself, goes back with a new ticket, and the client gets its RPT without a claim token', async () => {
+  it('C.1, C.4, C.5: a wallet proves itself, goes back with a new ticket, and the client gets its RPT without a claim token', async () => {
     const page = await start();
     const back = target(await sign(page, { persist: 'yes' }));
     expect(back.origin + back.pathname).to.equal('https://dapp.example/back');
@@ -110,7 +110,7 @@ describe('Claims interaction', () => {
     expect(rpt.body.pct).to.be.a('string');
   });
 
-  it('C: without consent no PCT; without state none comes back', async () => {
+  it('C.5, C.7: without consent no PCT; without state none comes back', async () => {
     const page = await open({ client_id: client.clientId, ticket: await challenge(), claims_redirect_uri: BACK });
     const back = target(await sign(page));
     expect(back.searchParams.has('state')).to.equal(false);
@@ -119,7 +119,7 @@ describe('Claims interaction', () => {
     expect(rpt.body).to.not.have.property('pct');
   });
 
-  it('M: GET spends the ticket; another client cannot use its successors (B7)', async () => {
+  it('M.3, F.18, B7: GET spends the ticket; another client cannot use its successors', async () => {
     const ticket = await challenge();
     const page = await start({ ticket });
     expect((await present(authz.issuer, client, ticket)).body.error).to.equal('invalid_grant');
@@ -128,7 +128,7 @@ describe('Claims interaction', () => {
     expect((await present(authz.issuer, other, fields(page).ticket ?? '')).body.error).to.equal('invalid_grant');
   });
 
-  it('M: of 10 parallel openings with one ticket one shows the page', async () => {
+  it('M.3, M.5: of 10 parallel openings with one ticket one shows the page', async () => {
     const ticket = await challenge();
     const answers = await Promise.all(Array.from({ length: 10 }, () => start({ ticket })));
     expect(answers.filter(({ status }) => status === 200)).to.have.length(1);
@@ -141,7 +141,7 @@ describe('Claims interaction', () => {
     'a longer URI': { claims_redirect_uri: `${BACK}&x=1` },
     'another case': { claims_redirect_uri: 'https://DAPP.example/back?page=1' },
   })) {
-    it(`C: ${what}: a 4xx page, never a redirect, and the ticket is not spent`, async () => {
+    it(`C.2, C.3, F.19: ${what}: a 4xx page, never a redirect, and the ticket is not spent`, async () => {
       const ticket = await challenge();
       const answer = await start({ ticket, ...changes });
       expect(answer.status).to.equal(400);
@@ -151,25 +151,25 @@ describe('Claims interaction', () => {
     });
   }
 
-  it('C: no URI although two are registered, or a repeated parameter: a page', async () => {
+  it('C.3, F.21: no URI although two are registered, or a repeated parameter: a page', async () => {
     expect((await open({ client_id: client.clientId, ticket: await challenge() })).status).to.equal(400);
     expect((await call(`${authz.issuer}/claims?client_id=a&client_id=b`)).status).to.equal(400);
   });
 
-  it('C: no ticket, or a dead one: back with error and state, keeping the registered query', async () => {
+  it('C.5, F.19: no ticket, or a dead one: back with error and state, keeping the registered query', async () => {
     const missing = target(await open({ client_id: client.clientId, claims_redirect_uri: BACK, state: 's' }));
     expect(missing.href).to.equal(`${BACK}&error=invalid_request&state=s`);
     expect(target(await start({ ticket: 'dead' })).searchParams.get('error')).to.equal('invalid_grant');
   });
 
-  it('C: the party refuses: back with access_denied', async () => {
+  it('C.7, F.19: the party refuses: back with access_denied', async () => {
     const page = await start();
     expect(target(await send(page, '/claims', { action: 'refuse' })).searchParams.get('error')).to.equal(
       'access_denied',
     );
   });
 
-  it('C: CSRF: a form without the cookie, with another token or from elsewhere is refused and spends nothing', async () => {
+  it('C.6: a form without the cookie, with another token or from elsewhere is refused and spends nothing', async () => {
     const page = await start();
     const attempts = [
       await send(page, '/claims', { action: 'refuse' }, { cookie: '' }),
@@ -182,7 +182,7 @@ describe('Claims interaction', () => {
     expect(target(await sign(page)).searchParams.has('ticket')).to.equal(true);
   });
 
-  it('C: a forged signature shows the page again with the reason and a new ticket', async () => {
+  it('C.4: a forged signature shows the page again with the reason and a new ticket', async () => {
     const page = await start();
     const { body } = await send(page, '/claims/message', { address: WALLET.address });
     const again = await send(page, '/claims', {
@@ -197,7 +197,7 @@ describe('Claims interaction', () => {
     expect(target(await sign(renewed)).searchParams.has('ticket')).to.equal(true);
   });
 
-  it('C: the message binds ticket and client; a bad address is refused', async () => {
+  it('C.7, B7: the message binds ticket and client; a bad address is refused', async () => {
     const page = await start();
     const { body } = await send(page, '/claims/message', { address: WALLET.address });
     expect(body.message).to.include(`urn:ovsb:client:${client.clientId}`).and.include('urn:ovsb:ticket:');

@@ -59,7 +59,7 @@ describe('Claims interaction: sign-in at an OpenID issuer', () => {
   const callback = (parameters: Record<string, string>, cookie: string): Promise<Answer> =>
     call(`${authz.issuer}/claims/callback?${new URLSearchParams(parameters)}`, { headers: { cookie } });
 
-  it('C: goes to the issuer with PKCE and the ticket’s nonce, comes back with a new ticket, and the RPT follows', async () => {
+  it('C.4: goes to the issuer with PKCE and the ticket’s nonce, comes back with a new ticket, and the RPT follows', async () => {
     const { page, cookie, sent } = await begin();
     expect(page.text).to.include('Sign in with Example ID');
     expect(page.headers.get('content-security-policy')).to.include(second.issuer);
@@ -77,7 +77,7 @@ describe('Claims interaction: sign-in at an OpenID issuer', () => {
     expect(rpt.body.pct).to.be.a('string');
   });
 
-  it('C: from another browser, with an altered state or twice: refused', async () => {
+  it('C.6: from another browser, with an altered state or twice: refused', async () => {
     const { cookie, sent } = await begin();
     const url = new URL(sent.headers.get('location') ?? '');
     const state = url.searchParams.get('state') ?? '';
@@ -91,7 +91,7 @@ describe('Claims interaction: sign-in at an OpenID issuer', () => {
     expect(new URL(again.headers.get('location') ?? '').searchParams.get('error')).to.equal('invalid_grant');
   });
 
-  it('C: a code that is not accepted, or an ID token for another ticket: the page again with the reason', async () => {
+  it('C.4: a code that is not accepted, or an ID token for another ticket: the page again with the reason', async () => {
     const { cookie, sent } = await begin();
     const state = new URL(sent.headers.get('location') ?? '').searchParams.get('state') ?? '';
     const refused = await callback({ error: 'access_denied', state }, cookie);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { call, jsonCall, register, startAuthorization, type TestAuthorization, UMA } from './support.js';
+import { call, jsonCall, patOf, register, startAuthorization, type TestAuthorization, UMA } from './support.js';
 
 describe('Discovery and registration', () => {
   let authz: TestAuthorization;
@@ -32,7 +32,7 @@ describe('Discovery and registration', () => {
     }
   });
 
-  it('D4: uma_profiles_supported lists claim formats and the alternatives extension', async () => {
+  it('D4, F.16: uma_profiles_supported lists claim formats and the alternatives extension', async () => {
     const { body } = await call(`${authz.issuer}/.well-known/uma2-configuration`);
     expect(body.uma_profiles_supported).to.include.members([
       'urn:ovsb:claim-token:eip4361',
@@ -48,14 +48,14 @@ describe('Discovery and registration', () => {
     expect(jwks.keys[0]).to.include({ kty: 'EC', crv: 'P-256', alg: 'ES256', use: 'sig' }).and.not.have.property('d');
   });
 
-  it('T: discovery and JWKS may be kept, whatever the application sets for its other answers', async () => {
+  it('T.6: discovery and JWKS may be kept, whatever the application sets for its other answers', async () => {
     for (const path of ['.well-known/uma2-configuration', '.well-known/openid-configuration', 'jwks']) {
       const { headers } = await call(`${authz.issuer}/${path}`);
       expect(headers.get('cache-control'), path).to.match(/^public, max-age=\d+$/);
     }
   });
 
-  it('D9: registration takes claims_redirect_uris and gives a client that works at once', async () => {
+  it('D9, F.1: open registration takes claims_redirect_uris and answers 201', async () => {
     const answer = await jsonCall(`${authz.issuer}/register`, 'POST', undefined, {
       client_name: 'A dApp',
       grant_types: [UMA, 'client_credentials'],
@@ -66,6 +66,17 @@ describe('Discovery and registration', () => {
     expect(answer.headers.get('cache-control')).to.equal('no-store');
     expect(answer.body.claims_redirect_uris).to.deep.equal(['https://dapp.example/back']);
     expect(answer.body.client_secret_expires_at).to.equal(0);
+  });
+
+  it('F.2: a registered client is its own resource owner, with a PAT, and asks for what it owns', async () => {
+    const [owner, other] = [await register(authz.issuer), await register(authz.issuer)];
+    const pat = await patOf(authz.issuer, owner);
+    const { body: created } = await jsonCall(`${authz.issuer}/resources`, 'POST', pat, { resource_scopes: ['view'] });
+    expect((await jsonCall(`${authz.issuer}/resources`, 'GET', pat)).body).to.deep.equal([created._id]);
+    const list = await jsonCall(`${authz.issuer}/resources`, 'GET', await patOf(authz.issuer, other));
+    expect(list.body).to.deep.equal([]);
+    const permission = { resource_id: created._id, resource_scopes: ['view'] };
+    expect((await jsonCall(`${authz.issuer}/permission`, 'POST', pat, permission)).status).to.equal(201);
   });
 
   it('D9: the secret is not stored, only its digest', async () => {
@@ -96,7 +107,7 @@ describe('Discovery and registration', () => {
     });
   }
 
-  it('D9: closed registration asks for the initial access token', async () => {
+  it('D9, F.1: closed registration asks for the initial access token', async () => {
     const closed = await startAuthorization({ openRegistration: false, initialAccessToken: 'first-token' });
     try {
       expect((await jsonCall(`${closed.issuer}/register`, 'POST', undefined, {})).status).to.equal(401);

@@ -11,7 +11,7 @@ describe('expiry of authorization rows', () => {
   });
   after(() => database.drop());
 
-  it('M one run takes every expired ticket, however many challenges there were, and no live one', async () => {
+  it('one run takes every expired ticket, however many challenges there were, and no live one', async () => {
     const { dataSource } = database;
     const insert = (count: number, expires: string) =>
       dataSource.query(

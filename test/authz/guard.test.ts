@@ -35,7 +35,7 @@ describe('Guard', () => {
   const guarded = (headers: Record<string, string> = {}, scope = 'instance:create', id = plan) =>
     call(guardedUrl(authz.issuer, id, scope), { headers });
 
-  it('S: none, invalid and insufficient RPT get the same answer', async () => {
+  it('S.1, S.2: none, invalid and insufficient RPT get the same answer', async () => {
     const insufficient = await walletRpt(authz.issuer, plan, 'read');
     const answers = [
       await guarded(),
@@ -58,14 +58,14 @@ describe('Guard', () => {
     }
   });
 
-  it('S: the ticket names exactly what was wanted', async () => {
+  it('S.1: the ticket names exactly what was wanted', async () => {
     const rpt = await present(authz.issuer, OPERATOR, ticketIn(await guarded()));
     expect(decodeJwt(rpt.body.access_token).permissions).to.deep.equal([
       { resource_id: plan, resource_scopes: ['instance:create'] },
     ]);
   });
 
-  it('S: authorization server unreachable: 403 and Warning 199', async () => {
+  it('S.3: authorization server unreachable: 403 and Warning 199', async () => {
     const lost = await startAuthorization();
     const rpt = await walletRpt(lost.issuer, await ensure(lost.server, 'plan', 'x', ['read']), 'read');
     await lost.database.dataSource.destroy();
@@ -147,7 +147,7 @@ describe('Guard', () => {
     };
     const ath = (jwt: string) => createHash('sha256').update(jwt).digest('base64url');
 
-    it('an RPT with cnf needs a fresh proof for each use', async () => {
+    it('F.26: an RPT with cnf needs a fresh proof for each use', async () => {
       const prove = await proofs();
       const rpt = await bound(prove);
       expect(rpt.body.token_type, rpt.text).to.equal('DPoP');

@@ -174,6 +174,11 @@ describe('Hostile input', () => {
     expect(ticketIn(await call(url))).to.be.a('string');
   });
 
+  it('F.25: 100 requests at once from one address are served', async () => {
+    const answers = await Promise.all(Array.from({ length: 100 }, () => call(`${authz.issuer}/jwks`)));
+    expect(answers.every(({ status }) => status === 200)).to.equal(true);
+  });
+
   it('the limit counts callers, not the proxy they all come through', async () => {
     const clientAddress = ({ headers }: IncomingMessage) => String(headers['x-caller']);
     const narrow = await startAuthorization({ requestsPerSecond: 5 }, undefined, { clientAddress });

@@ -50,24 +50,31 @@ describe('Protection API', () => {
       ['POST', '/introspect'],
     ];
     for (const [method, path] of endpoints) {
-      it(`P: ${method} ${path} asks for one before it looks at the body`, async () => {
-        const none = await call(`${authz.issuer}${path}`, { method });
+      it(`P.1, P.2, F.22: ${method} ${path} asks for one before it looks at the body`, async () => {
+        const bad = method === 'GET' || method === 'DELETE' ? {} : { body: '{"half' };
+        const headers = { 'content-type': 'application/json' };
+        const none = await call(`${authz.issuer}${path}`, { method, headers, ...bad });
         expect(none.status).to.equal(401);
         expect(none.headers.get('www-authenticate')).to.match(/^Bearer realm="[^"]+"$/);
-        const garbage = await call(`${authz.issuer}${path}`, { method, headers: { authorization: 'Bearer nonsense' } });
+        const authorization = 'Bearer nonsense';
+        const garbage = await call(`${authz.issuer}${path}`, {
+          method,
+          headers: { ...headers, authorization },
+          ...bad,
+        });
         expect(garbage.status).to.equal(401);
         expect(garbage.headers.get('www-authenticate')).to.include('error="invalid_token"');
       });
     }
 
-    it('P: without the scope: insufficient_scope', async () => {
+    it('P.4: without the scope: insufficient_scope', async () => {
       const { body } = await token(authz.issuer, owner, { grant_type: 'client_credentials' });
       const answer = await jsonCall(resources(), 'GET', body.access_token);
       expect(answer.status).to.equal(401);
       expect(answer.headers.get('www-authenticate')).to.include('error="insufficient_scope"');
     });
 
-    it('P: expired: invalid_token', async () => {
+    it('P.3: expired: invalid_token', async () => {
       const old = await patOf(authz.issuer, owner);
       await authz.database.dataSource.query(
         `UPDATE oauth_record SET expires_at = now() - interval '1 second' WHERE model = 'ClientCredentials'`,
@@ -77,13 +84,13 @@ describe('Protection API', () => {
       pat = await patOf(authz.issuer, owner);
     });
 
-    it('P: an RPT is no PAT', async () => {
+    it('P.5: an RPT is no PAT', async () => {
       const plan = await ensure(authz.server, 'plan', 'p', ['instance:create']);
       const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
       expect((await jsonCall(resources(), 'GET', rpt.body.access_token)).status).to.equal(401);
     });
 
-    it('P: resources of one owner are invisible to another, operator included', async () => {
+    it('P.6: resources of one owner are invisible to another, operator included', async () => {
       const id = await create();
       const operatorPat = await patOf(authz.issuer, OPERATOR);
       for (const other of [operatorPat, await patOf(authz.issuer, await register(authz.issuer))]) {
@@ -101,7 +108,7 @@ describe('Protection API', () => {
       }
     });
 
-    it('P: the operator’s PAT covers the broker’s own resources, which it cannot change over HTTP', async () => {
+    it('F.3: the operator’s PAT covers the broker’s own resources, which it cannot change over HTTP', async () => {
       const id = await ensure(authz.server, 'plan', 'q', ['instance:create']);
       const operatorPat = await patOf(authz.issuer, OPERATOR);
       expect((await jsonCall(resources(), 'GET', operatorPat)).body).to.include(id);
@@ -111,7 +118,7 @@ describe('Protection API', () => {
   });
 
   describe('R: resource registration', () => {
-    it('R: create 201 with Location and _id, read 200 with the description, list', async () => {
+    it('R.1, R.2, R.5, R.7: create 201 with Location and _id, read 200 with the description, list', async () => {
       const created = await jsonCall(resources(), 'POST', pat, photo);
       expect(created.status).to.equal(201);
       expect(created.headers.get('location')).to.equal(`${resources()}/${created.body._id}`);
@@ -123,7 +130,7 @@ describe('Protection API', () => {
       expect(list.body).to.be.an('array').that.includes(created.body._id);
     });
 
-    it('R: PUT replaces the whole description', async () => {
+    it('R.3: PUT replaces the whole description', async () => {
       const id = await create();
       const put = await jsonCall(`${resources()}/${id}`, 'PUT', pat, { resource_scopes: ['view'] });
       expect(put.status).to.equal(200);
@@ -134,7 +141,7 @@ describe('Protection API', () => {
       });
     });
 
-    it('R: DELETE 204, then 404', async () => {
+    it('R.4, R.8: DELETE 204, then 404', async () => {
       const id = await create();
       expect((await jsonCall(`${resources()}/${id}`, 'DELETE', pat)).status).to.equal(204);
       for (const method of ['GET', 'DELETE'])
@@ -149,7 +156,7 @@ describe('Protection API', () => {
       ['POST', '/x'],
       ['PATCH', '/x'],
     ] as const) {
-      it(`R: ${method} on ${path === '' ? 'the collection' : 'an item'}: 405 unsupported_method_type`, async () => {
+      it(`R.9, F.20: ${method} on ${path === '' ? 'the collection' : 'an item'}: 405 unsupported_method_type`, async () => {
         const answer = await jsonCall(`${resources()}${path}`, method, pat, photo);
         expect(answer.status).to.equal(405);
         expect(answer.body.error).to.equal('unsupported_method_type');
@@ -168,7 +175,7 @@ describe('Protection API', () => {
       'NUL in a name': { resource_scopes: [], name: '\0' },
       'a lone surrogate': { resource_scopes: ['\ud800'] },
     })) {
-      it(`R: ${what}: 400 invalid_request, nothing stored`, async () => {
+      it(`R.6, R.10, F.21: ${what}: 400 invalid_request, nothing stored`, async () => {
         const before = (await jsonCall(resources(), 'GET', pat)).body.length;
         const answer = await jsonCall(resources(), 'POST', pat, body);
         expect(answer.status).to.equal(400);
@@ -177,7 +184,7 @@ describe('Protection API', () => {
       });
     }
 
-    it('R: malformed, too big or not JSON: a 4xx', async () => {
+    it('R.10: malformed, too big or not JSON: a 4xx', async () => {
       const post = (body: string, type: string) =>
         call(resources(), { method: 'POST', body, headers: { authorization: `Bearer ${pat}`, 'content-type': type } });
       expect((await post('{', 'application/json')).status).to.equal(400);
@@ -185,7 +192,7 @@ describe('Protection API', () => {
       expect((await post(`{"resource_scopes":["${'x'.repeat(70_000)}"]}`, 'application/json')).status).to.equal(413);
     });
 
-    it('R: deleting a resource ends its tickets and permissions at once', async () => {
+    it('R.11: deleting a resource ends its tickets and permissions at once', async () => {
       const id = await create();
       const ask = async () =>
         (await jsonCall(`${authz.issuer}/permission`, 'POST', pat, { resource_id: id, resource_scopes: ['view'] })).body
@@ -207,7 +214,7 @@ describe('Protection API', () => {
   describe('T: permission endpoint', () => {
     const permission = (body: unknown, bearer = pat) => jsonCall(`${authz.issuer}/permission`, 'POST', bearer, body);
 
-    it('T: an object or an array in, 201 and one ticket out, no-store', async () => {
+    it('T.1, T.5: an object or an array in, 201 and one ticket out, no-store', async () => {
       const [first, second] = [await create(), await create()];
       for (const body of [
         { resource_id: first, resource_scopes: ['view'] },
@@ -225,18 +232,18 @@ describe('Protection API', () => {
     });
 
     for (const path of ['permission', 'introspect'])
-      it(`T, I: GET /${path}: 405 unsupported_method_type`, async () => {
+      it(`GET /${path}: 405 unsupported_method_type`, async () => {
         const answer = await jsonCall(`${authz.issuer}/${path}`, 'GET', pat);
         expect(answer.status).to.equal(405);
         expect(answer.body.error).to.equal('unsupported_method_type');
         expect(answer.headers.get('allow')).to.equal('POST');
       });
 
-    it('T: an empty scope array is legal', async () => {
+    it('T.4: an empty scope array is legal', async () => {
       expect((await permission({ resource_id: await create(), resource_scopes: [] })).status).to.equal(201);
     });
 
-    it('T: invalid_resource_id and invalid_scope', async () => {
+    it('T.2, T.3: invalid_resource_id and invalid_scope', async () => {
       expect((await permission({ resource_id: 'none', resource_scopes: [] })).body.error).to.equal(
         'invalid_resource_id',
       );
@@ -252,7 +259,7 @@ describe('Protection API', () => {
       'scopes of a wrong type': { resource_id: 'x', resource_scopes: 'view' },
       'a number': 1,
     })) {
-      it(`T: ${what}: invalid_request`, async () => {
+      it(`F.21: ${what} as a permission: invalid_request`, async () => {
         const answer = await permission(body);
         expect(answer.status).to.equal(400);
         expect(answer.body.error).to.equal('invalid_request');
@@ -268,7 +275,7 @@ describe('Protection API', () => {
         headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/x-www-form-urlencoded' },
       });
 
-    it('I: an active RPT has permissions and no scope; another PAT sees nothing of it', async () => {
+    it('I.1, I.2, I.3, F.15, F.17, T.5: an active RPT has permissions and no scope; another PAT sees nothing of it', async () => {
       const id = await create();
       const { body } = await jsonCall(`${authz.issuer}/permission`, 'POST', pat, {
         resource_id: id,
@@ -286,7 +293,7 @@ describe('Protection API', () => {
       expect((await introspect(operatorPat, `token=${rpt.body.access_token}`)).body).to.deep.equal({ active: false });
     });
 
-    it('I: anything else is {"active": false}, 200', async () => {
+    it('I.4: anything else is {"active": false}, 200', async () => {
       for (const value of ['garbage', pat, 'a.b.c', '%00', 'eyJhbGciOiJub25lIn0.e30.']) {
         const answer = await introspect(pat, `token=${value}`);
         expect(answer.status, value).to.equal(200);
@@ -294,12 +301,12 @@ describe('Protection API', () => {
       }
     });
 
-    it('I: no token, or two: invalid_request', async () => {
+    it('F.21: introspection of no token, or two: invalid_request', async () => {
       expect((await introspect(pat, '')).body.error).to.equal('invalid_request');
       expect((await introspect(pat, 'token=a&token=b')).body.error).to.equal('invalid_request');
     });
 
-    it('I: expired: inactive', async () => {
+    it('I.4: expired: inactive', async () => {
       const plan = await ensure(authz.server, 'plan', 'r', ['instance:create']);
       const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
       await authz.database.dataSource.query(`UPDATE rpt SET expires_at = now() - interval '1 second'`);

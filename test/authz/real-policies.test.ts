@@ -6,6 +6,7 @@ import type { PolicyEngine } from '../../authz/policy/types.js';
 import { createLogger } from '../../src/logger.js';
 import { ROOT } from '../../src/paths.js';
 import { temporaryFolder } from '../support/database.js';
+import { until } from '../support/until.js';
 import {
   bearerOf,
   CLI,
@@ -69,6 +70,22 @@ describe('The default policies through HTTP', () => {
     expect(needed.body.required_claims[0].claim_token_format).to.deep.equal(['urn:ovsb:claim-token:eip4361']);
   });
 
+  it('E.6: claim_token_format and issuer of a required claim are arrays, also for one of each', async () => {
+    const plan = await ensure(authz.server, 'plan', 'rpc-ethereum/annotated', ['instance:create']);
+    writeFileSync(
+      join(folder, 'annotated.cedar'),
+      '@id("annotated")\n@claim_format("urn:f1")\n@issuer("https://id.example")\npermit (principal, action == OVSB::Action::"instance:create", resource == OVSB::Plan::"rpc-ethereum/annotated")\nwhen { context.claims has country };\n',
+    );
+    const claim = await until('the new policy', 10_000, async () => {
+      const ticket = ticketIn(await call(guardedUrl(authz.issuer, plan, 'instance:create')));
+      const { body } = await present(authz.issuer, CLI, ticket);
+      const { required_claims: claims = [] } = body as { required_claims?: { name: string }[] };
+      return claims.find(({ name }) => name === 'country');
+    });
+    rmSync(join(folder, 'annotated.cedar'));
+    expect(claim).to.deep.include({ claim_token_format: ['urn:f1'], issuer: ['https://id.example'] });
+  });
+
   it('an RPC plan read is for any wallet, trace for listed ones', async () => {
     const read = await ensure(authz.server, 'plan', 'rpc-ethereum/read', ['instance:create']);
     const trace = await ensure(authz.server, 'plan', 'rpc-ethereum/trace', ['instance:create']);
@@ -99,13 +116,13 @@ describe('The default policies through HTTP', () => {
     expect((await ask(owner, id, 'view', owner)).status).to.equal(200);
   });
 
-  it('the operator’s client gets RPTs for its own resources of any type without a claim', async () => {
+  it('F.3: the operator’s client gets RPTs for its own resources of any type without a claim', async () => {
     const id = await createPhoto(OPERATOR);
     expect((await ask(OPERATOR, id, 'view', OPERATOR)).status).to.equal(200);
     expect((await ask(OPERATOR, id, 'view')).body.error).to.equal('request_denied');
   });
 
-  it('B4: an edit of the files ends within seconds what it would now deny, and no more', async () => {
+  it('B4, F.29: an edit of the files ends within seconds what it would now deny, and no more', async () => {
     const plan = await ensure(authz.server, 'plan', 'rpc-ethereum/standard', ['instance:create']);
     const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
     const operator = await present(

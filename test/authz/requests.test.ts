@@ -50,7 +50,7 @@ describe('Requests that wait for the operator', () => {
       ...(digest !== undefined && { digest }),
     });
 
-  it('E: request_submitted 403 with a new ticket, an interval and the reason; polls need no new claim', async () => {
+  it('E.5, F.10, F.11: request_submitted 403 with a new ticket, an interval and the reason; polls need no new claim', async () => {
     const submitted = await submit();
     expect(submitted.status, submitted.text).to.equal(403);
     expect(submitted.body).to.include({ error: 'request_submitted', interval: 2 });
@@ -65,7 +65,7 @@ describe('Requests that wait for the operator', () => {
     expect((await poll(again)).status).to.equal(200);
   });
 
-  it('denied: request_denied with the operator’s reason', async () => {
+  it('E.4, F.11: denied: request_denied with the operator’s reason', async () => {
     const submitted = await submit();
     expect((await decide((await mine()).id, 'deny', { reason: 'too much Prysm' })).status).to.equal(200);
     const answer = await poll(submitted);
@@ -90,7 +90,7 @@ describe('Requests that wait for the operator', () => {
     expect((await decide('x', 'approve')).status).to.equal(404);
   });
 
-  it('is the operator’s alone; without a credential the UMA 401', async () => {
+  it('F.11, F.13: is the operator’s alone; without a credential the UMA 401', async () => {
     for (const [method, path] of [
       ['GET', '/requests'],
       ['POST', '/requests/x/approve'],
@@ -117,7 +117,7 @@ describe('Requests that wait for the operator', () => {
     expect((await poll(again)).body.error).to.equal('request_submitted');
   });
 
-  it('B1: an approval is for one party, one resource and one digest; a repeat of the same request is honoured', async () => {
+  it('B1, F.12: an approval is for one party, one resource and one digest; a repeat of the same request is honoured', async () => {
     const submitted = await submit();
     await decide((await mine()).id, 'approve');
     const rpt = await poll(submitted);

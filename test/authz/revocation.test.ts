@@ -51,7 +51,7 @@ describe('Revocation', () => {
     return revocations;
   };
 
-  it('V: an RPT, at every replica at once', async () => {
+  it('V.1, V.4: an RPT, at every replica at once', async () => {
     const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
     expect((await use(replica, rpt)).status).to.equal(200);
     const revocations: Revocation[] = [];
@@ -62,7 +62,7 @@ describe('Revocation', () => {
     stop();
   });
 
-  it('V: a refresh token, with its grant’s RPTs', async () => {
+  it('V.2: a refresh token, with its grant’s RPTs', async () => {
     const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
     expect((await revoke(CLI, { token: rpt.body.refresh_token, token_type_hint: 'refresh_token' })).status).to.equal(
       200,
@@ -75,7 +75,7 @@ describe('Revocation', () => {
     expect(refreshed.body.error).to.equal('invalid_grant');
   });
 
-  it('V: a PCT, by the hint pct or without one', async () => {
+  it('V.3: a PCT, by the hint pct or without one', async () => {
     for (const hint of [{ token_type_hint: 'pct' }, { token_type_hint: 'nonsense' }, {}]) {
       const { pct } = (await walletRpt(authz.issuer, plan, 'instance:create')).body;
       expect((await revoke(CLI, { token: pct, ...hint })).status).to.equal(200);
@@ -84,7 +84,7 @@ describe('Revocation', () => {
     }
   });
 
-  it('V: a PAT of its own', async () => {
+  it('a PAT of its own', async () => {
     const owner = await register(authz.issuer);
     const pat = await patOf(authz.issuer, owner);
     await revoke(owner, { token: pat });
@@ -92,7 +92,7 @@ describe('Revocation', () => {
     expect(answer.status).to.equal(401);
   });
 
-  it('V: another client’s token stays; unknown tokens are 200; bad clients 401; no token 400', async () => {
+  it('V.1, V.2, V.3: another client’s token stays; unknown tokens are 200; bad clients 401; no token 400', async () => {
     const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
     for (const value of [rpt.body.access_token, rpt.body.refresh_token, rpt.body.pct]) {
       expect((await revoke(CLIENT, { token: value })).status).to.equal(200);
@@ -180,7 +180,7 @@ describe('Revocation', () => {
       expect((await use(authz, rpt)).status).to.equal(status);
     };
 
-    it('B4: ends the grants it would now deny and keeps the others', async () => {
+    it('B4, F.29: ends the grants it would now deny and keeps the others', async () => {
       const wallet = await walletRpt(authz.issuer, plan, 'instance:create');
       const operator = await present(
         authz.issuer,

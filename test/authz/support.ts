@@ -272,7 +272,8 @@ export interface MessageChanges {
   readonly uri?: string;
   readonly chainId?: number;
   readonly nonce?: string;
-  readonly expirationMs?: number;
+  readonly expirationMs?: number | 'none';
+  readonly notBeforeMs?: number;
   readonly resources?: readonly string[];
 }
 
@@ -283,7 +284,7 @@ export async function walletClaim(
   changes: MessageChanges = {},
   wallet: typeof WALLET = WALLET,
 ): Promise<{ claim_token: string; claim_token_format: string }> {
-  const expiration = new Date(changes.expirationMs ?? Date.now() + 240_000).toISOString();
+  const { expirationMs = Date.now() + 240_000, notBeforeMs } = changes;
   const lines = [
     `${changes.domain ?? new URL(issuer).host} wants you to sign in with your Ethereum account:`,
     wallet.address,
@@ -295,7 +296,8 @@ export async function walletClaim(
     `Chain ID: ${changes.chainId ?? CHAIN_ID}`,
     `Nonce: ${changes.nonce ?? ticketNonce(ticket)}`,
     `Issued At: ${new Date().toISOString()}`,
-    `Expiration Time: ${expiration}`,
+    ...(expirationMs === 'none' ? [] : [`Expiration Time: ${new Date(expirationMs).toISOString()}`]),
+    ...(notBeforeMs === undefined ? [] : [`Not Before: ${new Date(notBeforeMs).toISOString()}`]),
     'Resources:',
     ...[`urn:ovsb:ticket:${ticketHash(ticket)}`, ...(changes.resources ?? [])].map((resource) => `- ${resource}`),
   ];

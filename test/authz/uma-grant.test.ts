@@ -51,7 +51,7 @@ describe('UMA grant', () => {
   };
 
   describe('K: the token endpoint', () => {
-    it('S, E, K5: 401 with a ticket, need_info with a new ticket, RPT, granted', async () => {
+    it('S.1, E.3, E.6, M.4, T.5, K5: 401 with a ticket, need_info with a new ticket, RPT, granted', async () => {
       const first = await challenge();
       const needed = await present(authz.issuer, CLI, first);
       expect(needed.status, needed.text).to.equal(403);
@@ -71,7 +71,7 @@ describe('UMA grant', () => {
       expect(granted.body.party).to.equal(`eip155:31337:${WALLET.address.toLowerCase()}`);
     });
 
-    it('RFC 9068: the RPT is an at+jwt with iss, aud, sub, client_id, jti, permissions, policy_set', async () => {
+    it('F.15, F.27, F.28: the RPT is an at+jwt with iss, aud, sub, client_id, jti, permissions, policy_set', async () => {
       const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
       expect(decodeProtectedHeader(rpt.body.access_token)).to.include({ typ: 'at+jwt', alg: 'ES256' });
       const payload = decodeJwt(rpt.body.access_token);
@@ -100,7 +100,7 @@ describe('UMA grant', () => {
       'claim_token alone': { ticket: 'T', claim_token: 'x' },
       'claim_token_format alone': { ticket: 'T', claim_token_format: 'x' },
     })) {
-      it(`K1, M: ${what}: invalid_request, and the ticket is not spent`, async () => {
+      it(`K1, M.7: ${what}: invalid_request, and the ticket is not spent`, async () => {
         const ticket = await challenge(open, 'read');
         const answer = await token(authz.issuer, CLI, {
           grant_type: UMA,
@@ -113,7 +113,7 @@ describe('UMA grant', () => {
       });
     }
 
-    it('K1, M: a repeated parameter: invalid_request, and the ticket is not spent', async () => {
+    it('K1, M.7, F.21: a repeated parameter: invalid_request, and the ticket is not spent', async () => {
       const ticket = await challenge(open, 'read');
       const body = `grant_type=${encodeURIComponent(UMA)}&client_id=ovsb-cli&ticket=${ticket}&ticket=${ticket}`;
       const headers = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -122,7 +122,7 @@ describe('UMA grant', () => {
       expect((await present(authz.issuer, CLI, ticket)).status).to.equal(200);
     });
 
-    it('K2: confidential and public clients; unknown, without or with a wrong secret: 401 invalid_client', async () => {
+    it('K2, M.6, F.4, F.5: confidential and public clients; unknown, without or with a wrong secret: 401 invalid_client', async () => {
       expect((await walletRpt(authz.issuer, plan, 'read', CLIENT)).status).to.equal(200);
       expect((await walletRpt(authz.issuer, plan, 'read', CLI)).status).to.equal(200);
       const ticket = await challenge(open, 'read');
@@ -183,7 +183,7 @@ describe('UMA grant', () => {
       expect(rpt.body).to.not.have.property('pct');
     });
 
-    it('the operator’s client needs no claim, for a resource of any type', async () => {
+    it('F.3: the operator’s client needs no claim, for a resource of any type', async () => {
       const pat = await patOf(authz.issuer, OPERATOR);
       const { body: resource } = await jsonCall(`${authz.issuer}/resources`, 'POST', pat, {
         resource_scopes: ['x'],
@@ -331,7 +331,7 @@ describe('UMA grant', () => {
   });
 
   describe('E: errors', () => {
-    it('E: invalid_grant 400 for an unknown, used or expired ticket', async () => {
+    it('E.1: invalid_grant 400 for an unknown, used or expired ticket', async () => {
       await dead('unknown');
       const used = await challenge();
       await present(authz.issuer, CLI, used);
@@ -342,25 +342,25 @@ describe('UMA grant', () => {
       authz.skewMs = 0;
     });
 
-    it('E: invalid_scope 400 for a scope that no resource of the ticket has', async () => {
+    it('E.2: invalid_scope 400 for a scope that no resource of the ticket has', async () => {
       const answer = await present(authz.issuer, CLI, await challenge(), { scope: 'fly' });
       expect(answer.status).to.equal(400);
       expect(answer.body.error).to.equal('invalid_scope');
     });
 
-    it('E: request_denied 403 says why', async () => {
+    it('E.4: request_denied 403 says why', async () => {
       const answer = await present(authz.issuer, CLI, await challenge(closed, 'read'));
       expect(answer.status).to.equal(403);
       expect(answer.body).to.deep.equal({ error: 'request_denied', error_description: 'the test says deny' });
     });
 
-    it('E: JSON whatever Accept says', async () => {
+    it('E.7: JSON whatever Accept says', async () => {
       const answer = await present(authz.issuer, CLI, await challenge(), {}, { accept: 'text/html' });
       expect(answer.headers.get('content-type')).to.include('application/json');
       expect(answer.body).to.include.keys('error', 'ticket', 'required_claims');
     });
 
-    it('E: need_info names redirect_user for a client with claims_redirect_uris', async () => {
+    it('E.3: need_info names redirect_user for a client with claims_redirect_uris', async () => {
       const client = await register(authz.issuer, { claims_redirect_uris: ['https://dapp.example/back'] });
       const answer = await present(authz.issuer, client, await challenge());
       expect(answer.body.redirect_user).to.equal(`${authz.issuer}/claims`);
@@ -372,7 +372,7 @@ describe('UMA grant', () => {
       expired: { expirationMs: Date.now() - 1000 },
       'with a wrong nonce': { nonce: 'a'.repeat(32) },
     })) {
-      it(`E: a message ${what}: need_info with a new ticket that works`, async () => {
+      it(`F.7, M.4: a message ${what}: need_info with a new ticket that works`, async () => {
         const ticket = await challenge();
         const answer = await present(authz.issuer, CLI, ticket, await walletClaim(authz.issuer, ticket, changes));
         expect(answer.status).to.equal(403);
@@ -384,7 +384,7 @@ describe('UMA grant', () => {
       });
     }
 
-    it('E: an unknown format, or garbage: need_info, also where no claim is needed', async () => {
+    it('F.7: an unknown format, or garbage: need_info, also where no claim is needed', async () => {
       for (const [resource, scope] of [
         [plan, 'read'],
         [open, 'read'],
@@ -400,7 +400,7 @@ describe('UMA grant', () => {
       }
     });
 
-    it('E: forged signature, foreign domain, another client’s message: invalid_grant', async () => {
+    it('F.8: forged signature, foreign domain, another client’s message: invalid_grant', async () => {
       const forged = await challenge();
       const claim = await walletClaim(authz.issuer, forged);
       const parts = JSON.parse(Buffer.from(claim.claim_token, 'base64url').toString()) as {
@@ -425,14 +425,14 @@ describe('UMA grant', () => {
       }
     });
 
-    it('a message serves one ticket: replayed with another it is refused', async () => {
+    it('F.7: a message serves one ticket: replayed with another it is refused', async () => {
       const first = await challenge();
       const claim = await walletClaim(authz.issuer, first);
       expect((await present(authz.issuer, CLI, first, claim)).status).to.equal(200);
       expect((await present(authz.issuer, CLI, await challenge(), claim)).body.error).to.equal('need_info');
     });
 
-    it('a message signed over the very first ticket is accepted for it', async () => {
+    it('F.9: a message signed over the very first ticket is accepted for it', async () => {
       expect((await walletRpt(authz.issuer, plan, 'instance:create')).status).to.equal(200);
     });
   });
@@ -446,7 +446,7 @@ describe('UMA grant', () => {
   });
 
   describe('the decision log', () => {
-    it('has names of claims, policies and the policy set', () => {
+    it('F.28: has names of claims, policies and the policy set', () => {
       const last = authz.decisions.find(({ outcome, claimNames }) => outcome === 'permit' && claimNames.length > 0);
       expect(last).to.include({ occasion: 'token', policySet: 'policies-1', outcome: 'permit' });
       expect(last?.claimNames).to.deep.equal(['eth_address']);
@@ -461,7 +461,7 @@ describe('UMA grant', () => {
         return status === 401 ? true : undefined;
       });
 
-    it('policies that change while an RPT is being issued end it', async () => {
+    it('F.29: policies that change while an RPT is being issued end it', async () => {
       const ticket = await challenge(open, 'read');
       authz.policies.rule = () => {
         authz.policies.change(() => 'deny');
@@ -473,7 +473,7 @@ describe('UMA grant', () => {
       standard();
     });
 
-    it('policies that change while an RPT is refreshed end it', async () => {
+    it('F.29: policies that change while an RPT is refreshed end it', async () => {
       const first = await present(authz.issuer, CLIENT, await challenge(open, 'read'));
       authz.policies.change(() => {
         authz.policies.change(() => 'deny');

@@ -14,7 +14,7 @@ import { type Answer, call, jsonCall, startAuthorization, type TestAuthorization
 const WARNING = '199 - "UMA Authorization Server Unreachable"';
 
 /** The real guard after its database is gone, behind each protocol's own renderer of errors. */
-describe('S: authorization server unreachable: 403 and Warning 199 in every protocol', () => {
+describe('S.3: authorization server unreachable: 403 and Warning 199 in every protocol', () => {
   let lost: TestAuthorization;
 
   before(async () => {

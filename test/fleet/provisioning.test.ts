@@ -228,7 +228,7 @@ describe('F provisioning', () => {
     expect(plan.moves).to.have.length(20);
   });
 
-  it('shares and nodes for the gateway and for policies', async () => {
+  it('F.14: shares of the fleet’s stake for policies, and nodes for the gateway', async () => {
     expect(await test.fleet.facts.consensusShare('lighthouse')).to.equal(0.625);
     expect(await test.fleet.facts.consensusShare('grandine')).to.equal(0);
     expect(await test.fleet.facts.executionShare('geth')).to.equal(54 / 64);

@@ -98,7 +98,7 @@ describe('RPC answers, exactly', () => {
       refused(await post(`${bound.url}?token=${bound.token}`, bound.token, call('eth_chainId')));
     });
 
-    it('a DPoP-bound RPT: a fresh proof each time, also when remembered', async () => {
+    it('F.26: a DPoP-bound RPT: a fresh proof each time, also when remembered', async () => {
       const permissions = [{ resourceId: bound.resourceId, scopes: ['rpc:read'] }];
       harness.guard.issue('rpt-dpop', permissions, { proofOfPossession: true });
       const proof = (dpop: string) => ({ authorization: 'DPoP rpt-dpop', dpop });
@@ -351,7 +351,7 @@ describe('RPC answers, exactly', () => {
     });
   });
 
-  describe('CORS', () => {
+  describe('C2: CORS', () => {
     it('any origin by default, no credentials, headers on 401 too', async () => {
       for (const token of [bound.token, undefined]) {
         const answer = await post(bound.url, token, call('eth_chainId'), { origin: 'https://dapp.example' });

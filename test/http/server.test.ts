@@ -142,7 +142,7 @@ describe('the HTTP front', () => {
     expect((await call('/metrics', { authorization: 'Bearer open sesame' })).text).to.contain('ovsb_http_request');
   });
 
-  it('forbids framing and sniffing', async () => {
+  it('C2: forbids framing and sniffing', async () => {
     const { headers } = await call('/livez');
     expect(headers['content-security-policy']).to.contain("frame-ancestors 'none'");
     expect(headers['x-content-type-options']).to.equal('nosniff');

@@ -28,7 +28,7 @@ async function given(): Promise<{ publicKey: string; keystore: string; password:
 }
 
 describe('EIP-2335 keystores', () => {
-  it('K1 BLS runs on blst-native', () => assertBlsNative());
+  it('vault K1: BLS runs on blst-native', () => assertBlsNative());
 
   const vectors = join(ROOT, '../shared/data/vectors/deposit-cli/keystore_test_vectors');
   for (const name of ['test0.json', 'test1.json']) {
@@ -37,13 +37,13 @@ describe('EIP-2335 keystores', () => {
       it.skip(`K2 published vector ${name}: not in ../shared/data/vectors`, () => undefined);
       continue;
     }
-    it(`K2 published vector ${name}`, async () => {
+    it(`vault K2: published vector ${name}`, async () => {
       const secret = await decryptKeystore(parseKeystore(readFileSync(file, 'utf8')), '𝔱𝔢𝔰𝔱𝔭𝔞𝔰𝔰𝔴𝔬𝔯𝔡🔑');
       expect(hex(secret)).to.equal('000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f');
     });
   }
 
-  it('K3 what we encrypt opens with @chainsafe/bls-keystore, and the other way', async () => {
+  it('vault K3: what we encrypt opens with @chainsafe/bls-keystore, and the other way', async () => {
     const secret = bls.SecretKey.fromKeygen(randomBytes(32)).toBytes();
     const made = await encryptForMachine(secret, '');
     expect(made.password).to.match(/^[0-9a-f]{64}$/);
@@ -52,7 +52,7 @@ describe('EIP-2335 keystores', () => {
     expect((await decryptKeystore(parseKeystore(theirs.keystore), theirs.password)).length).to.equal(32);
   });
 
-  it('K4 a wrong password, a foreign public key, a costly derivation and rubbish are refused', async () => {
+  it('vault K4: a wrong password, a foreign public key, a costly derivation and rubbish are refused', async () => {
     const { keystore, password } = await given();
     const refusal = (text: string, secret = password) =>
       (async () => decryptKeystore(parseKeystore(text), secret))().then(
@@ -81,7 +81,7 @@ describe('vault', () => {
   });
   after(() => database.drop());
 
-  it('K5 keeps a key re-encrypted, its password sealed; exports what opens; imports once', async () => {
+  it('vault K5: keeps a key re-encrypted, its password sealed; exports what opens; imports once', async () => {
     const vault = createVault(database.dataSource, createDataKey(randomBytes(32)));
     const one = await given();
     expect(await vault.import([one, one])).to.deep.equal([
@@ -99,7 +99,7 @@ describe('vault', () => {
     expect(JSON.stringify(row)).not.to.contain(copy?.password ?? '');
   });
 
-  it('K6 one bad keystore imports none and is named', async () => {
+  it('vault K6: one bad keystore imports none and is named', async () => {
     const vault = createVault(database.dataSource, createDataKey(randomBytes(32)));
     const before = await vault.publicKeys();
     const refused = await vault
@@ -110,7 +110,7 @@ describe('vault', () => {
     expect(await vault.publicKeys()).to.deep.equal(before);
   });
 
-  it('K7 imports a folder of keystores with their password files, and again nothing', async () => {
+  it('vault K7: imports a folder of keystores with their password files, and again nothing', async () => {
     const vault = createVault(database.dataSource, createDataKey(randomBytes(32)));
     const folder = await mkdtemp(join(tmpdir(), 'ovsb-vault-'));
     try {

@@ -31,7 +31,7 @@ describe('Races at the authorization server', () => {
     Promise.all(Array.from({ length: count }, (_, index) => act(index)));
   const alive = (answers: readonly Answer[]) => answers.filter((answer) => answer.body.error !== 'invalid_grant');
 
-  it('M: of 20 parallel presentations of one ticket exactly one is answered with anything but invalid_grant', async () => {
+  it('M.5: of 20 parallel presentations of one ticket exactly one is answered with anything but invalid_grant', async () => {
     for (const claimed of [true, false]) {
       const ticket = await challenge();
       const form = claimed ? await walletClaim(authz.issuer, ticket) : {};
@@ -41,7 +41,7 @@ describe('Races at the authorization server', () => {
     }
   });
 
-  it('M, B7: two clients race for one ticket: one of them has it', async () => {
+  it('M.5, B7: two clients race for one ticket: one of them has it', async () => {
     const ticket = await challenge();
     const answers = await times(20, (index) => present(authz.issuer, index % 2 === 0 ? CLI : CLIENT, ticket));
     expect(alive(answers)).to.have.length(1);
@@ -65,7 +65,7 @@ describe('Races at the authorization server', () => {
     expect(answers.filter(({ status }) => status === 200).length).to.be.at.most(1);
   });
 
-  it('V: revoked during use, an RPT is refused from the revocation’s answer on', async () => {
+  it('V.4: revoked during use, an RPT is refused from the revocation’s answer on', async () => {
     const rpt = await walletRpt(authz.issuer, plan, 'instance:create');
     const url = guardedUrl(authz.issuer, plan, 'instance:create');
     let revoked = false;
@@ -87,7 +87,7 @@ describe('Races at the authorization server', () => {
     expect(late.filter((status) => status !== 401)).to.have.length(0);
   });
 
-  it('R: a resource withdrawn while its ticket is presented leaves no usable permission', async () => {
+  it('R.11: a resource withdrawn while its ticket is presented leaves no usable permission', async () => {
     for (let round = 0; round < 5; round += 1) {
       const id = await ensure(authz.server, 'open', `passing-${round}`, ['read']);
       const ticket = ticketIn(await call(guardedUrl(authz.issuer, id, 'read')));

@@ -7,7 +7,7 @@ import { ORGANIZATION } from '../support/broker.js';
 const POLLERS = 8;
 const DELETIONS = 5;
 
-describe('last_operation while the instance goes', () => {
+describe('OSB 2.17 last_operation while the instance goes', () => {
   let broker: AuthorizedBroker;
   before(async () => {
     broker = await authorizedBroker();

@@ -41,7 +41,7 @@ describe('races: two broker processes on one PostgreSQL', function () {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  it('V, B5: an RPT that one revokes is refused by the other within a second', async () => {
+  it('V.4, B5: an RPT that one revokes is refused by the other within a second', async () => {
     const { client_id, client_secret } = first.credentials.operator;
     const authorization = `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`;
     const refused = await fetchJson(`${first.baseUrl}/fleet/diversity`);

@@ -27,7 +27,7 @@ const walletCode = (address: string): Hex =>
     '60005260206000f3',
   ].join('')}`;
 
-describe('claims: EIP-1271 contract wallets on anvil (B6)', () => {
+describe('B6: claims: EIP-1271 contract wallets on anvil', () => {
   let anvil: ChildProcess;
   let uri: string;
 

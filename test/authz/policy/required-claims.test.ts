@@ -79,7 +79,7 @@ describe('required claims are derived from the policies', () => {
     ).to.equal('deny');
   });
 
-  it('annotations of the policy say which format and whose', async () => {
+  it('E.6: annotations of the policy say which format and whose', async () => {
     const answer = await assess(
       '@claim_format("urn:f1 urn:f2") @issuer("https://id.example") permit (principal, action, resource) when { context.claims has country };',
       nobody,
