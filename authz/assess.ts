@@ -4,6 +4,8 @@ import {
   askedPermissions,
   type Conclusion,
   conclude,
+  covers,
+  livePermissions,
   unavailableScopes,
   type Verdict,
 } from './authorization-assessment.js';
@@ -35,6 +37,7 @@ export async function assess(
   claims: GatheredClaims,
 ): Promise<Assessed> {
   const available = new Map([...resources].map(([id, resource]) => [id, resource.scopes]));
+  requireTicketScopes(ticket, available);
   const unavailable = unavailableScopes(request.scopes, available);
   if (unavailable.length > 0) throw new UmaGrantError(400, 'invalid_scope', `no such scope: ${unavailable.join(' ')}`);
   const asker = askerOf(parts, request.client.id, claims);
@@ -57,6 +60,18 @@ export async function assess(
     });
   }
   return { asker, ...(await withApprovals(parts, request, resources, asker, verdicts)) };
+}
+
+/**
+ * UMA Grant 3.3.6 has `invalid_scope` for a scope that "does not match an available scope for any of the resources" of the
+ * ticket. The ticket was good when it was made and asked for it, so the fault is the scope, not the ticket (`invalid_grant`):
+ * a new ticket for the same permission would not help.
+ */
+function requireTicketScopes({ permissions }: SpentTicket, available: ReadonlyMap<string, readonly string[]>): void {
+  const live = livePermissions(permissions, available);
+  const asked = permissions.filter(({ scopes }) => scopes.length > 0);
+  if (!covers(live, asked))
+    throw new UmaGrantError(400, 'invalid_scope', 'a resource of the ticket has lost a scope it names');
 }
 
 /** Asks the owner about what the policies leave to the owner; an approval turns a verdict into a permit. */

@@ -37,6 +37,22 @@ export function unavailableScopes(
   return requested.filter((scope) => !known.has(scope));
 }
 
+/**
+ * Of `permissions`, the scopes their resources still have: an owner may have taken some away, or withdrawn the resource.
+ * @param available scopes of the resources that exist.
+ */
+export function livePermissions(
+  permissions: readonly Permission[],
+  available: ReadonlyMap<string, readonly string[]>,
+): Permission[] {
+  return permissions
+    .map(({ resourceId, scopes }) => ({
+      resourceId,
+      scopes: scopes.filter((scope) => available.get(resourceId)?.includes(scope) === true),
+    }))
+    .filter(({ scopes }) => scopes.length > 0);
+}
+
 /** The policies' answer for one scope of one resource. */
 export interface Verdict {
   readonly resourceId: string;

@@ -50,8 +50,16 @@ export class Grants {
     return id;
   }
 
-  /** The grant after an upgrade, or after the policies were asked again. */
-  async update(id: string, facts: GrantFacts, manager: EntityManager = this.dataSource.manager): Promise<void> {
+  /** The policies were asked again and permit it still. */
+  async stillPermitted(id: string, policySet: string): Promise<void> {
+    await this.dataSource.query('UPDATE uma_grant SET policy_set = $2 WHERE id = $1 AND revoked_at IS NULL', [
+      id,
+      policySet,
+    ]);
+  }
+
+  /** The grant after an upgrade or a refresh. */
+  async update(id: string, facts: GrantFacts, manager: EntityManager): Promise<void> {
     await manager.query(
       `UPDATE uma_grant SET gathered = $2, permissions = $3, approved = $4, policy_set = $5, expires_at = $6
        WHERE id = $1 AND revoked_at IS NULL`,

@@ -151,6 +151,8 @@ async function confirm(parts: GuardParts, request: IncomingMessage, subject: Sub
 async function decide(parts: GuardParts, subject: Subject, wanted: Parameters<Guard['decide']>[1]): Promise<Decision> {
   const resource = (await parts.resources.byIds([wanted.resourceId])).get(wanted.resourceId);
   if (resource === undefined) return { outcome: 'deny', reason: 'the resource is gone', policies: [] };
+  if (!resource.scopes.includes(wanted.scope))
+    return { outcome: 'deny', reason: `the resource has no scope ${wanted.scope}`, policies: [] };
   const [answer] = await parts.assessor.assess(askerFor(subject), resource, [wanted.scope], {
     occasion: 'guard',
     ...(wanted.context !== undefined && { context: wanted.context }),

@@ -31,10 +31,7 @@ export async function issueRpt(
   return parts.dataSource.transaction(async (manager) => {
     const upgraded = old !== undefined && (await parts.grants.revokeRpt(old.jti, manager));
     const all = upgraded ? unite(old.permissions, permissions) : permissions;
-    await parts.resources.hold(
-      all.map(({ resourceId }) => resourceId),
-      manager,
-    );
+    await parts.resources.hold(all, manager);
     const facts = {
       owner: ticket.owner,
       clientId: request.client.id,

@@ -71,7 +71,7 @@ export class Reassessment {
 
   async #keepOrEnd(grant: LiveGrant, policySet: string): Promise<boolean> {
     const stands = await this.#stands(grant);
-    if (stands) await this.grants.update(grant.id, { ...grant, policySet });
+    if (stands) await this.grants.stillPermitted(grant.id, policySet);
     else await this.grants.revoke(grant.id);
     return stands;
   }

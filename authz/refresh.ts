@@ -1,5 +1,7 @@
 import { errors } from 'oidc-provider';
 import type { DataSource, EntityManager } from 'typeorm';
+import { livePermissions } from './authorization-assessment.js';
+import type { Permission } from './contract.js';
 import type { DpopProofs } from './dpop.js';
 import { invalidGrant } from './errors.js';
 import { provenParty } from './gathered-claims.js';
@@ -43,14 +45,14 @@ export function refreshGrant(parts: RefreshParts): GrantHandler {
     const policySet = parts.reassessment.policySet();
     await parts.reassessment.confirm(token.grant);
     ctx.body = await parts.dataSource.transaction(async (manager) => {
-      const permissions = await livePermissions(parts, token.grant, manager);
+      const permissions = await standing(parts, token.grant, manager);
       const { gathered, clientId } = token.grant;
       const grant = { ...token.grant, grantId: token.grant.id, permissions, policySet };
       const request = {
         client: { ...client, mayRefresh: client.isPublic },
         ...(thumbprint !== undefined && { thumbprint }),
       };
-      await parts.grants.update(grant.id, { ...token.grant, policySet }, manager);
+      await parts.grants.update(grant.id, grant, manager);
       const party = provenParty(gathered).party ?? `client:${clientId}`;
       return tokenResponse(parts, { ...grant, party, upgraded: false }, request, manager, false);
     });
@@ -83,16 +85,11 @@ async function spend(parts: RefreshParts, secret: string, grantId: string): Prom
   throw invalidGrant('the refresh token was used before');
 }
 
-async function livePermissions(parts: RefreshParts, grant: LiveGrant, manager: EntityManager) {
-  const live = await parts.resources.byIds(
-    grant.permissions.map(({ resourceId }) => resourceId),
-    manager,
-  );
-  const permissions = grant.permissions.filter(({ resourceId }) => live.has(resourceId));
+/** What of the grant its resources still have, held until the transaction ends. */
+async function standing(parts: RefreshParts, grant: LiveGrant, manager: EntityManager): Promise<readonly Permission[]> {
+  const available = await parts.resources.scopesOf(grant.permissions, manager);
+  const permissions = livePermissions(grant.permissions, available);
   if (permissions.length === 0) throw invalidGrant('the resources of the grant are gone');
-  await parts.resources.hold(
-    permissions.map(({ resourceId }) => resourceId),
-    manager,
-  );
+  await parts.resources.hold(permissions, manager);
   return permissions;
 }

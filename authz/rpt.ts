@@ -3,6 +3,7 @@ import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import { nowSeconds } from '../src/clock.js';
+import { livePermissions } from './authorization-assessment.js';
 import type { Permission } from './contract.js';
 import { type GatheredClaims, provenParty } from './gathered-claims.js';
 import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.js';
@@ -37,7 +38,7 @@ export interface LiveRpt {
   readonly kind: 'operator' | 'party';
   readonly party: string;
   readonly gathered: GatheredClaims;
-  /** Those whose resource still exists. */
+  /** Those whose resource still exists, with the scopes it still has. */
   readonly permissions: readonly Permission[];
   readonly policySet: string;
   readonly thumbprint?: string;
@@ -135,7 +136,8 @@ export class Rpts {
     const [row] = (await this.dataSource.query(
       `SELECT r.jti, r.grant_id, r.permissions, r.policy_set, r.thumbprint, r.issued_at, r.expires_at,
               g.owner, g.client_id, g.kind, g.gathered,
-              ARRAY(SELECT id FROM resource WHERE id IN (SELECT p->>'resourceId' FROM jsonb_array_elements(r.permissions) p)) AS live
+              (SELECT coalesce(jsonb_object_agg(id, scopes), '{}') FROM resource
+               WHERE id IN (SELECT p->>'resourceId' FROM jsonb_array_elements(r.permissions) p)) AS live
        FROM rpt r JOIN uma_grant g ON g.id = r.grant_id
        WHERE r.jti = $1 AND r.revoked_at IS NULL AND g.revoked_at IS NULL`,
       [jti],
@@ -156,11 +158,10 @@ interface RptRow {
   client_id: string;
   kind: 'operator' | 'party';
   gathered: GatheredClaims;
-  live: string[];
+  live: Record<string, string[]>;
 }
 
 function present(row: RptRow): LiveRpt {
-  const live = new Set(row.live);
   return {
     jti: row.jti,
     grantId: row.grant_id,
@@ -169,7 +170,7 @@ function present(row: RptRow): LiveRpt {
     kind: row.kind,
     party: provenParty(row.gathered).party ?? `client:${row.client_id}`,
     gathered: row.gathered,
-    permissions: row.permissions.filter((permission) => live.has(permission.resourceId)),
+    permissions: livePermissions(row.permissions, new Map(Object.entries(row.live))),
     policySet: row.policy_set,
     ...(row.thumbprint !== null && { thumbprint: row.thumbprint }),
     issuedAt: row.issued_at.getTime() / 1000,

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../../src/clock.js';
-import type { ProtectionApi, ResourceDescription } from '../contract.js';
+import { covers } from '../authorization-assessment.js';
+import type { Permission, ProtectionApi, ResourceDescription } from '../contract.js';
 import { invalidGrant } from '../errors.js';
 import { announce } from '../revocation.js';
 import { randomSecret } from '../secrets.js';
@@ -26,6 +27,15 @@ export class Resources {
     return new Map(rows.map((row) => [row.id, row]));
   }
 
+  /** The scopes of those that exist, by id. */
+  async scopesOf(
+    permissions: readonly Permission[],
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<Map<string, readonly string[]>> {
+    const ids = permissions.map(({ resourceId }) => resourceId);
+    return new Map([...(await this.byIds(ids, manager))].map(([id, { scopes }]) => [id, scopes]));
+  }
+
   /** One of this owner's, else undefined: others' resources are invisible. */
   async ofOwner(owner: string, id: string): Promise<Resource | undefined> {
     const row = await this.dataSource.getRepository(Resource).findOneBy({ owner, id });
@@ -39,10 +49,22 @@ export class Resources {
     return (rows as { id: string }[]).map(({ id }) => id);
   }
 
-  /** Keeps the resources from being withdrawn until the caller's transaction ends. @throws invalid_grant when one is gone. */
-  async hold(ids: readonly string[], manager: EntityManager): Promise<void> {
-    const rows = await manager.query('SELECT id FROM resource WHERE id = ANY($1) ORDER BY id FOR KEY SHARE', [ids]);
-    if ((rows as unknown[]).length < new Set(ids).size) throw invalidGrant('a resource of the ticket is gone');
+  /**
+   * Keeps the resources, and their scopes, as they are until the caller's transaction ends.
+   * @throws invalid_grant when one is gone, or has lost a scope that is permitted.
+   */
+  async hold(permissions: readonly Permission[], manager: EntityManager): Promise<void> {
+    const ids = permissions.map(({ resourceId }) => resourceId);
+    const rows = (await manager.query('SELECT id, scopes FROM resource WHERE id = ANY($1) ORDER BY id FOR SHARE', [
+      ids,
+    ])) as { id: string; scopes: string[] }[];
+    if (
+      !covers(
+        rows.map(({ id, scopes }) => ({ resourceId: id, scopes })),
+        permissions,
+      )
+    )
+      throw invalidGrant('a resource is gone, or has lost a scope, while this was decided');
   }
 
   /** Registered over HTTP: its own id is its key. */
@@ -56,13 +78,50 @@ export class Resources {
     return id;
   }
 
-  /** Full replacement of the description. False when it is gone. */
+  /**
+   * Full replacement of the description. Scopes left out end at once in every permission, on every replica. False when it
+   * is gone.
+   */
   async replace(owner: string, id: string, document: ResourceDocument): Promise<boolean> {
-    const [rows] = (await this.dataSource.query(
-      'UPDATE resource SET type = $3, scopes = $4, document = $5 WHERE owner = $1 AND id = $2 RETURNING id',
-      [owner, id, typeOf(document), document.resource_scopes, JSON.stringify(document)],
-    )) as [unknown[], number];
-    return rows.length === 1;
+    return this.dataSource.transaction(async (manager) => {
+      const [before] = (await manager.query('SELECT scopes FROM resource WHERE owner = $1 AND id = $2 FOR UPDATE', [
+        owner,
+        id,
+      ])) as { scopes: string[] }[];
+      if (before === undefined) return false;
+      await manager.query('UPDATE resource SET type = $2, scopes = $3, document = $4 WHERE id = $1', [
+        id,
+        typeOf(document),
+        document.resource_scopes,
+        JSON.stringify(document),
+      ]);
+      await this.#endLost(id, before.scopes, document.resource_scopes, manager);
+      return true;
+    });
+  }
+
+  /**
+   * Ends what was granted of scopes the resource has no more, on every replica; for good, so that a scope given back later
+   * revives no old permission. `hold` makes it wait for grants under way.
+   */
+  async #endLost(
+    id: string,
+    before: readonly string[],
+    after: readonly string[],
+    manager: EntityManager,
+  ): Promise<void> {
+    const lost = before.filter((scope) => !after.includes(scope));
+    if (lost.length === 0) return;
+    for (const table of ['uma_grant', 'rpt']) {
+      await manager.query(
+        `UPDATE ${table} SET permissions = (
+           SELECT jsonb_agg(CASE WHEN p->>'resourceId' = $1 THEN jsonb_set(p, '{scopes}', (p->'scopes') - $2::text[]) ELSE p END)
+           FROM jsonb_array_elements(permissions) p)
+         WHERE permissions @> jsonb_build_array(jsonb_build_object('resourceId', $1::text)) AND revoked_at IS NULL`,
+        [id, lost],
+      );
+    }
+    await announce(manager, { kind: 'resource', id }, this.clock.nowMs());
   }
 
   /** Ends the resource, and with it its tickets, permissions and approvals, on every replica. False when it was gone. */
@@ -84,15 +143,18 @@ export class Resources {
     description: ResourceDescription,
     manager: EntityManager = this.dataSource.manager,
   ): Promise<string> {
-    const rows = await manager.query(
-      `INSERT INTO resource (id, owner, type, key, scopes, attributes, document, in_process, created_at)
+    const [row] = (await manager.query(
+      `WITH before AS (SELECT scopes FROM resource WHERE owner = $2 AND type = $3 AND key = $4)
+       INSERT INTO resource (id, owner, type, key, scopes, attributes, document, in_process, created_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7, true, $8)
        ON CONFLICT (owner, type, key) DO UPDATE
          SET scopes = excluded.scopes, attributes = excluded.attributes, document = excluded.document
-       RETURNING id`,
+       RETURNING id, (SELECT scopes FROM before) AS before`,
       inProcessValues(owner, description, this.clock.nowMs()),
-    );
-    return (rows as { id: string }[])[0]?.id ?? '';
+    )) as { id: string; before: string[] | null }[];
+    if (row === undefined) throw new Error('the resource was not written');
+    await this.#endLost(row.id, row.before ?? [], description.scopes, manager);
+    return row.id;
   }
 
   /** A new resource; one of the same type and key that is left over is withdrawn first, so that ids are never shared. */
