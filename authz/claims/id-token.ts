@@ -16,7 +16,7 @@ export interface TrustedIssuer {
   readonly audience?: string;
   /** Where its keys are; found by discovery when absent. */
   readonly jwksUri?: string;
-  /** Our claim name → the token's, `/` between levels. Absent: the usual names and Kubernetes' own. */
+  /** Our claim name → the token's, `/` between levels. Absent: the usual names and Kubernetes' own. `iss` always is one. */
   readonly claims?: Readonly<Record<string, string>>;
   /** Refuse tokens whose `nonce` is not this ticket's. Tokens of people should; a pod's token has none. */
   readonly requireNonce?: boolean;
@@ -127,6 +127,8 @@ function proven(trusted: TrustedIssuer, payload: JWTPayload): VerifiedClaims {
     const value = factOf(memberAt(payload, place));
     if (value !== undefined) claims[name] = value;
   }
+  // Whose word it is can always be compared, and is what the issuer was trusted as.
+  claims.iss = trusted.issuer;
   return {
     kind: 'ok',
     claims,

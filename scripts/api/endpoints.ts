@@ -61,12 +61,12 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
       claims_redirect_uri: 'one of those the client registered; required when it has several',
       state: 'handed back',
     },
-    answers: '200 page; 302 back to the client with `ticket` or `error`; 400 page',
+    answers: '200 page; 303 back to the client with `ticket` or `error`; 400 page',
   },
   'POST /authz/claims': {
     does: "the page's form",
     who: 'the page',
-    answers: '200 page; 302 back to the client, or to the identity provider',
+    answers: '200 page; 303 back to the client, or to the identity provider',
   },
   'POST /authz/claims/message': {
     does: "the message for the page's wallet to sign",
@@ -76,7 +76,7 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   'GET /authz/claims/callback': {
     does: 'where an OpenID provider sends a person back',
     who: 'the browser that began the sign-in',
-    answers: '200 page; 302 back to the client; 400 page',
+    answers: '200 page; 303 back to the client; 400 page',
   },
   'GET /authz/claims/{asset}': { does: "the page's script and style", who: ANYBODY, answers: '200; 404' },
   'POST /authz/revoke': {

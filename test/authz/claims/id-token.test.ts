@@ -65,6 +65,20 @@ describe('claims: ID token of a second issuer', () => {
       expect(pod.claims).to.include({ kubernetes_namespace: 'validators', kubernetes_pod: 'vc-0' });
   });
 
+  it('whose word it is stays a claim, also where the operator names its own claims', async () => {
+    const claims = { roles: 'realm_access/roles', iss: 'email' };
+    const named = createClaimVerifier({ issuer: OURS, chainId: 31337, idTokenIssuers: [{ issuer, claims }] });
+    const token = await mint({ realm_access: { roles: ['on-call'] } });
+    const answer = await named.verify({
+      format: ID_TOKEN_FORMAT,
+      token,
+      ticket: 't',
+      clientId: 'app',
+      nowMs: Date.now(),
+    });
+    expect(answer.kind === 'ok' && answer.claims).to.deep.equal({ roles: ['on-call'], iss: issuer });
+  });
+
   it('never claims an Ethereum account, whatever its payload says', async () => {
     const answer = await present(await mint({ eth_address: `0x${'11'.repeat(20)}` }));
     expect(answer.kind === 'ok' && 'eth_address' in answer.claims).to.equal(false);
