@@ -61,20 +61,18 @@ function completeError(ctx: Parameters<GrantHandler>[0] | { body?: unknown; stat
     ctx.body = { error: error.error, error_description: error.error_description, ...error.members };
     return;
   }
-  if (isUnauthenticated(error)) {
-    ctx.status = 401;
-    ctx.body = { error: 'invalid_client', error_description: 'client authentication is missing' };
-  }
+  const described = error instanceof Error && 'error_description' in error ? error.error_description : undefined;
+  const renamed = typeof described === 'string' ? RENAMED.get(described) : undefined;
+  if (renamed === undefined) return;
+  ctx.status = renamed.status;
+  ctx.body = { error: renamed.error, error_description: described };
 }
 
-/** RFC 6749 5.2 counts "no client authentication included" as invalid_client; the provider says invalid_request. */
-function isUnauthenticated(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'error_description' in error &&
-    error.error_description === 'no client authentication mechanism provided'
-  );
-}
+/** What the provider calls invalid_request has names of its own in RFC 6749 5.2. By the provider's descriptions: it has no codes. */
+const RENAMED: ReadonlyMap<string, { readonly status: number; readonly error: string }> = new Map([
+  ['no client authentication mechanism provided', { status: 401, error: 'invalid_client' }],
+  ['requested grant type is not allowed for this client', { status: 400, error: 'unauthorized_client' }],
+]);
 
 function configuration({ deps, lifetimes, keys }: ProviderSetUp): Configuration {
   return {

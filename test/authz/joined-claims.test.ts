@@ -103,21 +103,21 @@ describe('Claims of two kinds of one person', () => {
       ['a wallet, then an ID token', [wallet(), alice]],
       ['an ID token, then a wallet', [alice, wallet()]],
     ] as const) {
-      it(`K: ${order}: need_info after the first, the RPT of the account after the second`, async () => {
+      it(`F.30: ${order}: need_info after the first, the RPT of the account after the second`, async () => {
         const [first] = proofs;
         needInfo(await prove([first]), first === alice ? ['eth_address'] : ['kyc_level']);
         await joined(await prove(proofs));
       });
     }
 
-    it('K: the account’s own word holds where an ID token speaks of an account as well', async () => {
+    it('F.30: the account’s own word holds where an ID token speaks of an account as well', async () => {
       const pretender = idToken('alice', { kyc_level: 2, wallet: OTHER_WALLET.address.toLowerCase() });
       await joined(await prove([wallet(), pretender]));
       const earlier = idToken('alice', { wallet: OTHER_WALLET.address.toLowerCase() });
       await joined(await prove([earlier, wallet(), alice]));
     });
 
-    it('K: a second account takes the place of all that was proved, the ID token’s claims included', async () => {
+    it('F.30: a second account takes the place of all that was proved, the ID token’s claims included', async () => {
       const nobody = idToken('alice', { email: 'alice@example.org' });
       const answer = await prove([nobody, wallet(), wallet(OTHER_WALLET)]);
       needInfo(answer, ['email']);
@@ -125,7 +125,7 @@ describe('Claims of two kinds of one person', () => {
       expect(answer.body.error_description).to.include('another party').and.to.include(ACCOUNT);
     });
 
-    it('K: a second ID-token subject takes the place of all that was proved, the account included', async () => {
+    it('F.30: a second ID-token subject takes the place of all that was proved, the account included', async () => {
       const answer = await prove([
         wallet(),
         idToken('alice', { email: 'a@example.org' }),
@@ -135,14 +135,14 @@ describe('Claims of two kinds of one person', () => {
       expect(asked.principal.party).to.equal(`oidc:${openId.issuer}#bob`);
     });
 
-    it('K: further claims of the same subject add to the first', async () => {
+    it('F.30: further claims of the same subject add to the first', async () => {
       await joined(
         await prove([idToken('alice', { email: 'a@example.org' }), wallet(), idToken('alice', { kyc_level: 2 })]),
       );
       expect(asked.claims).to.include({ email: 'a@example.org' });
     });
 
-    it('K: an ID token without the ticket’s nonce lends its claims to no account, whichever came first', async () => {
+    it('F.30: an ID token without the ticket’s nonce lends its claims to no account, whichever came first', async () => {
       const after = await prove([wallet(), unbound]);
       needInfo(after, ['eth_address']);
       expect(after.body.error_description).to.include('without the nonce');
@@ -161,7 +161,7 @@ describe('Claims of two kinds of one person', () => {
   });
 
   describe('kept in a PCT', () => {
-    it('K9: what was joined stays joined, also in the next PCT', async () => {
+    it('F.30, K9: what was joined stays joined, also in the next PCT', async () => {
       const { pct } = (await prove([wallet(), alice])).body;
       const ticket = await challenge();
       const again = await present(authz.issuer, CLI, ticket, { pct, ...(await wallet().claimFor(ticket)) });
@@ -169,7 +169,7 @@ describe('Claims of two kinds of one person', () => {
       await joined(await present(authz.issuer, CLI, await challenge(), { pct: again.body.pct }));
     });
 
-    it('K9: another account beside the PCT of a joined set takes the place of all of it', async () => {
+    it('F.30, K9: another account beside the PCT of a joined set takes the place of all of it', async () => {
       const { pct } = (await prove([wallet(), alice])).body;
       needInfo(await prove([wallet(OTHER_WALLET)], CLI, { pct }), ['kyc_level', 'email']);
       expect(asked.principal.party).to.equal(OTHER_ACCOUNT);
@@ -182,11 +182,11 @@ describe('Claims of two kinds of one person', () => {
       return { pct: rpt.body.pct as string };
     };
 
-    it('K9: a PCT of a token that was bound to its ticket joins a proof bound to this one', async () => {
+    it('F.30, K9: a PCT of a token that was bound to its ticket joins a proof bound to this one', async () => {
       await joined(await prove([wallet()], CLI, await pctOf(alice)));
     });
 
-    it('K9: a PCT of a token that was not bound joins nothing, nor does such a token join a PCT', async () => {
+    it('F.30, K9: a PCT of a token that was not bound joins nothing, nor does such a token join a PCT', async () => {
       needInfo(await prove([wallet()], CLI, await pctOf(unbound)), ['kyc_level', 'email']);
       const { pct } = (await prove([wallet(), alice])).body;
       needInfo(await prove([unbound], CLI, { pct }), ['eth_address']);
@@ -235,7 +235,7 @@ describe('Claims of two kinds of one person', () => {
       ['wallet, then sign-in', [sign, signIn], () => ACCOUNT],
       ['sign-in, then wallet', [signIn, sign], () => `oidc:${openId.issuer}#ada`],
     ] as const) {
-      it(`C: ${order}: the client is told that more is needed, sends the person again, and gets the account’s RPT`, async () => {
+      it(`F.30, C.4: ${order}: the client is told that more is needed, sends the person again, and gets the account’s RPT`, async () => {
         const once = await first(await challenge());
         expect(once.shown.text).to.not.include('Proved for this request before');
         const more = await present(authz.issuer, site, once.ticket);
@@ -249,12 +249,12 @@ describe('Claims of two kinds of one person', () => {
       });
     }
 
-    it('C: signed on the page, the ID token pushed: they join as well', async () => {
+    it('F.30, C.4: signed on the page, the ID token pushed: they join as well', async () => {
       const { ticket } = await sign(await challenge());
       await joined(await present(authz.issuer, site, ticket, await alice.claimFor(ticket)));
     });
 
-    it('C: consent to a PCT is needed for each proof that would be in it', async () => {
+    it('F.30, C.4: consent to a PCT is needed for each proof that would be in it', async () => {
       const { send } = await page(await challenge());
       const { message } = (await send('/claims/message', { address: WALLET.address })).body;
       const signature = await WALLET.signMessage({ message });

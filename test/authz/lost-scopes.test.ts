@@ -62,7 +62,7 @@ describe('A resource that loses a scope', () => {
   };
   const scopesOf = async (rpt: Answer) => (await introspect(rpt)).permissions[0].resource_scopes;
 
-  it('R, E: a ticket that names it yields invalid_scope, and nothing of the rest', async () => {
+  it('R.12, E.2: a ticket that names it yields invalid_scope, and nothing of the rest', async () => {
     const id = await create();
     const ticket = await ticketFor(id, ['view', 'print']);
     await replace(id, ['view']);
@@ -72,14 +72,14 @@ describe('A resource that loses a scope', () => {
     expect((await present(authz.issuer, CLI, ticket)).body.error, 'M: it is spent').to.equal('invalid_grant');
   });
 
-  it('R, E: a ticket for other scopes of the resource is as good as before', async () => {
+  it('R.12, E.2: a ticket for other scopes of the resource is as good as before', async () => {
     const id = await create();
     const ticket = await ticketFor(id, ['view']);
     await replace(id, ['view']);
     expect((await present(authz.issuer, CLI, ticket)).status).to.equal(200);
   });
 
-  it('I: introspection shows it no more, and a token with nothing else is not active', async () => {
+  it('R.12, I.1: introspection shows it no more, and a token with nothing else is not active', async () => {
     const id = await create();
     const both = await rptFor(id, ['view', 'print']);
     const one = await rptFor(id, ['print']);
@@ -88,7 +88,7 @@ describe('A resource that loses a scope', () => {
     expect(await introspect(one)).to.deep.equal({ active: false });
   });
 
-  it('R: given back later, it revives no old permission', async () => {
+  it('R.12: given back later, it revives no old permission', async () => {
     const id = await create();
     const rpt = await rptFor(id, ['view', 'print']);
     await replace(id, ['view']);
@@ -101,7 +101,7 @@ describe('A resource that loses a scope', () => {
     expect(await scopesOf(refreshed)).to.deep.equal(['view']);
   });
 
-  it('K10: an upgrade carries over what is left', async () => {
+  it('R.12, K10: an upgrade carries over what is left', async () => {
     const id = await create(['view', 'print', 'share']);
     const old = await rptFor(id, ['view', 'print']);
     await replace(id, ['view', 'share']);
@@ -112,7 +112,7 @@ describe('A resource that loses a scope', () => {
     ]);
   });
 
-  it('K11: a refresh gives what is left, and invalid_grant when nothing is', async () => {
+  it('R.12, K11: a refresh gives what is left, and invalid_grant when nothing is', async () => {
     const refresh = (rpt: Answer) =>
       token(authz.issuer, CLI, { grant_type: 'refresh_token', refresh_token: rpt.body.refresh_token });
     const id = await create();
@@ -126,7 +126,7 @@ describe('A resource that loses a scope', () => {
     expect((await refresh(one)).body.error).to.equal('invalid_grant');
   });
 
-  it('S: the guard of in-process resources asks for a new RPT, a platform hears 403, and replicas are told', async () => {
+  it('R.12: the guard of in-process resources asks for a new RPT, a platform hears 403, and replicas are told', async () => {
     const describe = (scopes: readonly string[]) => ensure(authz.server, 'plan', 'shrinking', scopes);
     const id = await describe(['read', 'update']);
     const rpt = await walletRpt(authz.issuer, id, 'update');
@@ -149,7 +149,7 @@ describe('A resource that loses a scope', () => {
     expect((await present(authz.issuer, OPERATOR, operator)).body.error).to.equal('invalid_scope');
   });
 
-  it('B4: policies that change meanwhile still end or keep the rest by what they say of it', async () => {
+  it('R.12, B4: policies that change meanwhile still end or keep the rest by what they say of it', async () => {
     const id = await create();
     const rpt = await present(authz.issuer, CLIENT, await ticketFor(id, ['view', 'print']));
     await replace(id, ['view']);

@@ -354,6 +354,35 @@ describe('UMA grant', () => {
       expect(answer.body).to.deep.equal({ error: 'request_denied', error_description: 'the test says deny' });
     });
 
+    it('E.8: unauthorized_client 400 for a grant type the client is not registered for, and the ticket is not spent', async () => {
+      const reader = await register(authz.issuer, { grant_types: ['client_credentials'] });
+      const ticket = await challenge(open, 'read');
+      const presented = await present(authz.issuer, reader, ticket);
+      expect(presented.status).to.equal(400);
+      expect(presented.body.error).to.equal('unauthorized_client');
+      const party = await register(authz.issuer, { grant_types: [UMA] });
+      for (const form of [
+        { grant_type: 'client_credentials', scope: 'uma_protection' },
+        { grant_type: 'refresh_token', refresh_token: 'x' },
+      ] as Record<string, string>[]) {
+        const answer = await token(authz.issuer, party, form);
+        expect(answer.status).to.equal(400);
+        expect(answer.body.error).to.equal('unauthorized_client');
+      }
+      expect((await present(authz.issuer, party, ticket)).status).to.equal(200);
+    });
+
+    it('E.9: unsupported_grant_type 400 for one that is not offered, invalid_request for none, invalid_client before both', async () => {
+      for (const grantType of ['password', 'authorization_code', 'implicit', 'urn:x']) {
+        const answer = await token(authz.issuer, CLIENT, { grant_type: grantType });
+        expect(answer.status).to.equal(400);
+        expect(answer.body.error, grantType).to.equal('unsupported_grant_type');
+      }
+      expect((await token(authz.issuer, CLIENT, {})).body.error).to.equal('invalid_request');
+      const stranger = { clientId: 'app', clientSecret: 'wrong' };
+      expect((await token(authz.issuer, stranger, { grant_type: 'password' })).body.error).to.equal('invalid_client');
+    });
+
     it('E.7: JSON whatever Accept says', async () => {
       const answer = await present(authz.issuer, CLI, await challenge(), {}, { accept: 'text/html' });
       expect(answer.headers.get('content-type')).to.include('application/json');

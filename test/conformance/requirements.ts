@@ -44,6 +44,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     9: 'other methods: 405 unsupported_method_type',
     10: 'malformed descriptions: 400 invalid_request',
     11: 'deleting a resource ends its tickets and permissions at once',
+    12: 'a scope that PUT leaves out ends in tickets and permissions at once',
   }),
   ...listed('T', '.', {
     1: 'an object or an array in, 201 and one ticket out',
@@ -73,6 +74,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
     5: 'request_submitted 403 with a new ticket and interval',
     6: 'in required_claims, claim_token_format and issuer are arrays',
     7: 'errors are JSON whatever Accept says',
+    8: 'unauthorized_client 400: a grant type the client is not registered for (RFC 6749, 5.2)',
+    9: 'unsupported_grant_type 400: one that is not offered',
   }),
   ...listed('M', '.', {
     1: 'tickets are unguessable, and kept as digests',
@@ -138,6 +141,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     27: 'RPTs are RFC 9068 at+jwt with permissions',
     28: 'the policy-set hash stands in each RPT and each recorded decision',
     29: 'a policy change ends what it would now deny',
+    30: 'proofs of two kinds join when each was made for its ticket, and no others',
   }),
   ...listed('B', '', {
     1: 'an RPT is necessary, not sufficient; an approval is for one request digest',
