@@ -145,6 +145,8 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
   app.use(renderErrors(deps.logger));
   const addressOf = deps.clientAddress ?? ((request) => request.socket.remoteAddress ?? '');
   app.use(rateLimit(deps.clock, options.requestsPerSecond ?? REQUESTS_PER_SECOND, addressOf));
+  // First: what is asked most need not pass by every other route.
+  app.use(tokenEndpoint(provider));
   for (const router of [
     discoveryRoutes(deps, parts),
     resourceRoutes(parts.resources, pat, deps.issuer),
@@ -168,7 +170,6 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
   ]) {
     app.use(router.routes());
   }
-  app.use(tokenEndpoint(provider));
   app.use(() => {
     throw notFound();
   });

@@ -26,11 +26,15 @@ export interface QueryableDecisionLog extends DecisionLog {
 
 const MAX_TEXT = 4_096;
 
+const INSERT = `INSERT INTO policy_decision (decided_at, occasion, party, client_id, owner, resource_id, resource_type, resource_key,
+  scopes, outcome, reason, policies, claim_names, policy_set, question)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`;
+
 /** The append-only table `policy_decision`. */
 export function createDecisionLog(dataSource: DataSource): QueryableDecisionLog {
   return {
     async record(decision, manager) {
-      await (manager ?? dataSource.manager).insert(PolicyDecision, rowOf(decision));
+      await (manager ?? dataSource.manager).query(INSERT, rowOf(decision));
     },
     query: (query) => select(dataSource.manager, query),
     async find(id) {
@@ -39,24 +43,26 @@ export function createDecisionLog(dataSource: DataSource): QueryableDecisionLog 
   };
 }
 
-function rowOf(decision: DecisionRecord) {
-  return {
-    decidedAt: new Date(decision.atMs),
-    occasion: decision.occasion,
-    party: decision.party,
-    clientId: decision.clientId,
-    owner: decision.owner ?? null,
-    resourceId: decision.resource.id,
-    resourceType: decision.resource.type,
-    resourceKey: decision.resource.key,
-    scopes: [...decision.scopes],
-    outcome: decision.outcome,
-    reason: decision.reason.slice(0, MAX_TEXT),
-    policies: [...decision.policies],
-    claimNames: [...decision.claimNames].sort(),
-    policySet: decision.policySet,
-    question: (decision.request && recordedQuestion(decision.request)) ?? null,
-  };
+/** In the order of `INSERT`. */
+function rowOf(decision: DecisionRecord): unknown[] {
+  const question = decision.request && recordedQuestion(decision.request);
+  return [
+    new Date(decision.atMs),
+    decision.occasion,
+    decision.party,
+    decision.clientId,
+    decision.owner ?? null,
+    decision.resource.id,
+    decision.resource.type,
+    decision.resource.key,
+    decision.scopes,
+    decision.outcome,
+    decision.reason.slice(0, MAX_TEXT),
+    decision.policies,
+    [...decision.claimNames].sort(),
+    decision.policySet,
+    question ?? null,
+  ];
 }
 
 function select(manager: EntityManager, query: DecisionQuery): Promise<PolicyDecision[]> {

@@ -8,9 +8,9 @@ const MAX_BYTES = 16_384;
 /**
  * What of a question is kept for replay: the facts policies can read, without secrets, and of the claims only those that
  * repeat who the party is anyway (its address in `eip155:1:0x…`); other claims stay as names beside it.
- * Undefined when it is larger than a decision is worth.
+ * As JSON; undefined when it is larger than a decision is worth.
  */
-export function recordedQuestion(request: AssessRequest): AssessRequest | undefined {
+export function recordedQuestion(request: AssessRequest): string | undefined {
   const kept: AssessRequest = {
     ...request,
     principal: { ...request.principal, attributes: withoutSecrets(request.principal.attributes) },
@@ -18,7 +18,8 @@ export function recordedQuestion(request: AssessRequest): AssessRequest | undefi
     context: withoutSecrets(request.context),
     claims: ownClaims(request),
   };
-  return JSON.stringify(kept).length <= MAX_BYTES ? kept : undefined;
+  const text = JSON.stringify(kept);
+  return text.length <= MAX_BYTES ? text : undefined;
 }
 
 function ownClaims({ claims, principal }: AssessRequest): Facts {

@@ -19,11 +19,11 @@ export class Resources {
     ids: readonly string[],
     manager: EntityManager = this.dataSource.manager,
   ): Promise<Map<string, Resource>> {
-    const rows = await manager
-      .getRepository(Resource)
-      .createQueryBuilder('r')
-      .where('r.id = ANY(:ids)', { ids })
-      .getMany();
+    const rows = (await manager.query(
+      `SELECT id, owner, type, key, scopes, attributes, document, in_process AS "inProcess", created_at AS "createdAt"
+       FROM resource WHERE id = ANY($1)`,
+      [ids],
+    )) as Resource[];
     return new Map(rows.map((row) => [row.id, row]));
   }
 
