@@ -1,10 +1,10 @@
 /** `GET /broker/operations?state=&instance_id=`: what the operator's daily tool shows; not part of OSB. */
 import type Router from '@koa/router';
+import { isStorable } from '../src/validate.js';
 import { requirePermission } from './authorize.js';
 import type { BrokerDeps } from './deps.js';
 import { badRequest } from './errors.js';
 import { MAX_ID_CHARACTERS } from './middleware/ids.js';
-import { isStorable } from './middleware/json-body.js';
 import { renderErrors } from './middleware/render-errors.js';
 import { listOperations } from './operations/list-operations.js';
 

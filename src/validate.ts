@@ -25,3 +25,6 @@ function detail(params: Record<string, unknown>): string {
   if (Array.isArray(params.allowedValues)) return ` (${params.allowedValues.join(', ')})`;
   return '';
 }
+
+/** PostgreSQL stores neither U+0000 nor lone surrogates: such text is refused at the edge rather than failing there. */
+export const isStorable = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text);

@@ -1,5 +1,5 @@
+import { isStorable } from '../../src/validate.js';
 import { badRequest } from '../errors.js';
-import { isStorable } from './json-body.js';
 
 /** OSB 2.17 and broker.md 7: at most 255 characters after percent-decoding. */
 export const MAX_ID_CHARACTERS = 255;

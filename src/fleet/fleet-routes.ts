@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import type { Guard, Subject } from '../../authz/index.js';
 import { DomainError } from '../errors.js';
 import { unreachableAnswer } from '../http/errors.js';
+import { readJson } from '../http/read-json.js';
 import type { Logger } from '../logger.js';
 import { presentDiversity } from './diversity/present-diversity.js';
 import { FLEET_STATUS, type FleetCode, isFleetError } from './fleet-errors.js';
@@ -16,7 +17,6 @@ import { type PlanDeps, proposePlan } from './plans/propose-plan.js';
 import { RebalancingPlan } from './plans/rebalancing-plan.js';
 import { presentClients } from './present-clients.js';
 import { presentEvidence, presentMove } from './present-move.js';
-import { readJsonBody } from './read-json-body.js';
 import { expandTargets } from './targets/expand-targets.js';
 
 export interface FleetRoutesDeps extends PlanDeps {
@@ -49,7 +49,7 @@ export function fleetRoutes(deps: FleetRoutesDeps, guard: Guard, resourceId: str
   });
 
   router.post('/plans', may('plan'), async (ctx) => {
-    const whatIf = readPlanRequest(await readJsonBody(ctx.req), Object.keys(deps.diversity().groups));
+    const whatIf = readPlanRequest((await readJson(ctx.req)) ?? {}, Object.keys(deps.diversity().groups));
     if (planning >= MOST_PLANS_AT_ONCE) throw refusal('TooManyPlans', 'too many plans are being made; try again');
     planning += 1;
     try {
@@ -92,7 +92,7 @@ export function fleetRoutes(deps: FleetRoutesDeps, guard: Guard, resourceId: str
   });
 
   router.post('/pause', may('pause'), async (ctx) => {
-    const { reason } = readPauseRequest(await readJsonBody(ctx.req));
+    const { reason } = readPauseRequest((await readJson(ctx.req)) ?? {});
     const { party } = ctx.state.subject as Subject;
     await deps.moves.pause(reason ?? `asked by ${party}`);
     deps.logger.info({ party, reason }, 'moves paused');

@@ -1,14 +1,19 @@
 import { DomainError } from '../errors.js';
 
 /** What can be wrong with a request before any feature looks at it. */
-export type HttpCode = 'BodyTooLarge' | 'UnsupportedMediaType' | 'MalformedJson';
+export type HttpCode = 'BodyTooLarge' | 'UnsupportedMediaType' | 'BadRequest';
 
 /** For renderers of protocols that have no words of their own for these. */
 export const HTTP_STATUS = {
   BodyTooLarge: 413,
   UnsupportedMediaType: 415,
-  MalformedJson: 400,
+  BadRequest: 400,
 } satisfies Record<HttpCode, number>;
+
+/** A fault of the body, which each protocol says in its own words; false for anything else thrown. */
+export function isHttpFault(thrown: unknown): thrown is DomainError<HttpCode> {
+  return thrown instanceof DomainError && Object.hasOwn(HTTP_STATUS, thrown.code);
+}
 
 /** UMA Grant 3.2.2: what a resource server answers with when its authorization server cannot be asked. */
 export interface UnreachableAnswer {

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import { DomainError, reasonOf } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { HTTP_STATUS, unreachableAnswer } from './errors.js';
+import { HTTP_STATUS, isHttpFault, unreachableAnswer } from './errors.js';
 import { requestId } from './request-id.js';
 
 /**
@@ -34,8 +34,7 @@ export function lastResort(logger: Logger): Middleware {
 }
 
 function statusOf(thrown: unknown): number {
-  if (thrown instanceof DomainError && thrown.code in HTTP_STATUS)
-    return HTTP_STATUS[thrown.code as keyof typeof HTTP_STATUS];
+  if (isHttpFault(thrown)) return HTTP_STATUS[thrown.code];
   const { status, expose } = thrown as { status?: unknown; expose?: unknown };
   return expose === true && typeof status === 'number' && status >= 400 && status < 500 ? status : 500;
 }

@@ -202,7 +202,7 @@ describe('F plans over HTTP', () => {
       await refused('POST', '/plans', { what_if: { targets: [{ layer: 'consensus', name: '*', max: 3 }] } }),
     ).to.match(/^400 .*what_if.targets.0.max/);
     expect(await refused('POST', '/plans', { whatif: {} })).to.match(/^400 .*whatif/);
-    expect(await refused('POST', '/plans', '{')).to.equal('400 bad_request body is not JSON');
+    expect(await refused('POST', '/plans', '{')).to.equal('400 bad_request the body is not JSON');
     expect(await refused('POST', '/plans', `"${'x'.repeat(70_000)}"`)).to.match(/^413 body_too_large/);
     expect(await refused('GET', '/plans/nothing')).to.match(/^404 no_such_plan/);
     expect(await refused('POST', '/plans/00000000-0000-0000-0000-000000000000/approve')).to.match(/^404 no_such_plan/);
