@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { parse, stringify } from 'yaml';
 import { Decider } from '../../../authz/policy/decide.js';
 import { readPolicyFiles } from '../../../authz/policy/files.js';
 import { loadPolicySet } from '../../../authz/policy/load.js';
@@ -43,19 +44,56 @@ describe('the operator’s folder', () => {
     );
     folder.remove();
   });
+});
 
-  it('every example of the guide is good Cedar and fits the schema', async () => {
-    const guide = readFileSync(join(POLICIES, 'README.md'), 'utf8');
-    const examples = [...guide.matchAll(/```cedar\n(.*?)```/gs)].map((match) => match[1] ?? '');
-    expect(examples.length).to.be.greaterThan(10);
-    const folder = policyFolder({ 'guide.cedar': examples.join('\n') });
-    const set = loadPolicySet(await readPolicyFiles(folder.path));
-    expect(set.policies.length).to.equal(examples.length - 1);
-    const decider = new Decider(set);
-    const plan = { type: 'plan', key: 'validator-teku/besu', attributes: { share_ppm: 700_000 } };
-    const answer = decider.assess(ask(wallet(WALLET), 'instance:create', plan));
-    expect(answer.outcome).to.equal('deny');
-    expect(answer.reason).to.include('never-two-thirds');
+describe('the guide (policies/README.md)', () => {
+  const guide = readFileSync(join(POLICIES, 'README.md'), 'utf8');
+  const section = (title: string) => guide.split(/^## /m).find((text) => text.startsWith(title)) ?? '';
+  const blocks = (text: string, language: string) =>
+    [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map((match) => match[1] ?? '');
+  const ours = readdirSync(POLICIES).filter((name) => name.endsWith('.cedar'));
+  const parties = parse(readFileSync(join(POLICIES, 'tests/wallets.yaml'), 'utf8')) as { parties: object };
+
+  /** The operator's folder with one example in it, and its tests alone. */
+  const withExample = (files: Readonly<Record<string, string>>) =>
+    policyFolder({
+      ...Object.fromEntries(ours.map((name) => [name, readFileSync(join(POLICIES, name), 'utf8')])),
+      ...files,
+    });
+
+  const examples = section('Ten examples').split(/^### /m).slice(1);
+
+  it('has ten examples', () => expect(examples).to.have.length(10));
+
+  for (const example of examples) {
+    const [title = ''] = example.split('\n');
+    it(`decides as its tests say: ${title}`, async () => {
+      const tests = parse(blocks(example, 'yaml').join('')) as { tests: object[] };
+      const folder = withExample({
+        'example.cedar': blocks(example, 'cedar').join('\n'),
+        'tests/example.yaml': stringify({ ...tests, parties: parties.parties }),
+      });
+      const decider = new Decider(loadPolicySet(await readPolicyFiles(folder.path)));
+      const results = await runPolicyTests(folder.path, decider);
+      expect(results.length).to.be.greaterThan(1);
+      expect(results.filter((result) => !result.passed)).to.deep.equal([]);
+      folder.remove();
+    });
+  }
+
+  it('shares one resource with one party', async () => {
+    const text = section('Sharing one resource');
+    const folder = withExample({
+      'example.cedar': blocks(text, 'cedar').join(''),
+      'shares.yaml': blocks(text, 'yaml').join(''),
+    });
+    const decider = new Decider(loadPolicySet(await readPolicyFiles(folder.path)));
+    const [share] = (parse(blocks(text, 'yaml').join('')) as { shares: { resource: { type: string; key: string } }[] })
+      .shares;
+    const reads = (address: string) =>
+      decider.assess(ask(wallet(address), 'read', share?.resource ?? { type: '', key: '' })).outcome;
+    expect(reads('0xb0b0000000000000000000000000000000000000')).to.equal('permit');
+    expect(reads(WALLET)).to.equal('deny');
     folder.remove();
   });
 });
