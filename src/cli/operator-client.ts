@@ -3,9 +3,15 @@ import { join } from 'node:path';
 import { type Credentials, readCredentials } from '../credentials.js';
 import { DomainError } from '../errors.js';
 import { cliBaseUrl, cliDataDir } from './broker-address.js';
-import { type Answer, fetchJson } from './requesting-party.js';
-
-const UMA_GRANT = 'urn:ietf:params:oauth:grant-type:uma-ticket';
+import {
+  type Answer,
+  accessTokenOf,
+  callBroker,
+  fetchJson,
+  tokenEndpoint,
+  UMA_GRANT,
+  umaChallenge,
+} from './uma-client.js';
 
 export interface OperatorClient {
   /**
@@ -22,19 +28,13 @@ export function operatorClient(): OperatorClient {
   const credentials = operatorCredentials();
   let rpt: string | undefined;
 
-  const send = (method: string, path: string, body: unknown): Promise<Answer> => {
-    const headers: Record<string, string> = { accept: 'application/json', 'x-broker-api-version': '2.17' };
-    if (rpt) headers.authorization = `Bearer ${rpt}`;
-    if (body !== undefined) headers['content-type'] = 'application/json';
-    const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    return fetchJson(`${baseUrl}${path}`, { method, headers, ...content });
-  };
   return {
     async call(method, path, body) {
-      const first = await send(method, path, body);
-      const ticket = first.status === 401 ? ticketOf(first.headers) : undefined;
-      if (ticket) rpt = await exchange(`${baseUrl}/authz`, credentials, ticket, rpt);
-      return expectSuccess(ticket ? await send(method, path, body) : first, `${method} ${path}`);
+      const call = { method, path, body };
+      const first = await callBroker(baseUrl, rpt, call);
+      const challenge = umaChallenge(first);
+      if (challenge) rpt = await exchange(baseUrl, challenge.asUri, credentials, challenge.ticket, rpt);
+      return expectSuccess(challenge ? await callBroker(baseUrl, rpt, call) : first, `${method} ${path}`);
     },
   };
 }
@@ -52,12 +52,13 @@ function operatorCredentials(): Credentials {
 
 /** UMA Grant 3.3.1, with HTTP basic client authentication (RFC 6749 2.3.1). The secret goes to our own broker only. */
 async function exchange(
+  baseUrl: string,
   issuer: string,
   { operator }: Credentials,
   ticket: string,
   rpt: string | undefined,
 ): Promise<string> {
-  const endpoint = await tokenEndpoint(issuer);
+  const endpoint = await tokenEndpoint(baseUrl, issuer);
   const form = new URLSearchParams({ grant_type: UMA_GRANT, ticket });
   if (rpt) form.set('rpt', rpt);
   const pair = `${encodeURIComponent(operator.client_id)}:${encodeURIComponent(operator.client_secret)}`;
@@ -66,27 +67,7 @@ async function exchange(
     headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` },
     body: form,
   });
-  const token = expectSuccess(answer, 'authorization').body.access_token;
-  if (typeof token !== 'string')
-    throw new DomainError('NoToken', 'the token endpoint answered without an access token');
-  return token;
-}
-
-async function tokenEndpoint(issuer: string): Promise<string> {
-  const discovery = expectSuccess(await fetchJson(`${issuer}/.well-known/uma2-configuration`), 'discovery');
-  const endpoint = String(discovery.body.token_endpoint);
-  if (!URL.canParse(endpoint) || new URL(endpoint).origin !== new URL(issuer).origin) {
-    throw new DomainError(
-      'ForeignIssuer',
-      `the broker at ${issuer} names a foreign token endpoint; set OVSB_PUBLIC_URL`,
-    );
-  }
-  return endpoint;
-}
-
-function ticketOf(headers: Headers): string | undefined {
-  const header = headers.get('www-authenticate') ?? '';
-  return /(^|,\s*)UMA\s/i.test(header) ? /ticket="([^"]+)"/.exec(header)?.[1] : undefined;
+  return accessTokenOf(expectSuccess(answer, 'authorization').body);
 }
 
 function expectSuccess(answer: Answer, what: string): Answer {

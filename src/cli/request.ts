@@ -6,7 +6,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import { DomainError } from '../errors.js';
 import { cliBaseUrl, cliDataDir } from './broker-address.js';
-import { type Answer, fetchJson, type Progress, RequestingParty } from './requesting-party.js';
+import { type Progress, RequestingParty } from './requesting-party.js';
+import { type Answer, fetchJson } from './uma-client.js';
 import { newWallet, readWallet } from './wallet.js';
 
 const CLIENT_ID = 'ovsb-cli';

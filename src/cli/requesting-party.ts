@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import { DomainError } from '../errors.js';
 import { EIP4361, signClaim } from './claim.js';
-
-const UMA_GRANT = 'urn:ietf:params:oauth:grant-type:uma-ticket';
-const CALL_TIMEOUT_MS = 30_000;
+import {
+  type Answer,
+  accessTokenOf,
+  callBroker,
+  fetchJson,
+  tokenEndpoint,
+  UMA_GRANT,
+  umaChallenge,
+} from './uma-client.js';
 
 /** What happens on the way, for whoever prints it. */
 export type Progress = (step: string, line: string, facts?: Record<string, unknown>) => void;
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Record<string, unknown>;
-}
 
 export interface Party {
   readonly baseUrl: string;
@@ -43,11 +43,10 @@ export class RequestingParty {
   /** One call with the dance around it; the answer may still be an error of the called protocol. */
   async call(method: string, path: string, options: { body?: unknown; statement: string }): Promise<Answer> {
     const first = await this.#send(method, path, options.body);
-    const challenge = first.status === 401 ? umaChallenge(first.headers) : undefined;
+    const challenge = umaChallenge(first);
     if (challenge === undefined) return first;
     this.party.progress('unauthorized', `401 ${method} ${path}: the broker wants a permission`);
     this.party.progress('ticket', `ticket from ${challenge.asUri}`, { as_uri: challenge.asUri });
-    this.#expectIssuer(challenge.asUri);
     const token = await this.#obtain(challenge.asUri, challenge.ticket, options.statement);
     this.#rpt = token.accessToken;
     this.#pct = token.pct ?? this.#pct;
@@ -55,15 +54,8 @@ export class RequestingParty {
     return this.#send(method, path, options.body);
   }
 
-  /** A claim is only ever shown to the broker's own authorization server. */
-  #expectIssuer(asUri: string): void {
-    if (new URL(asUri).origin !== new URL(this.party.baseUrl).origin) {
-      throw new DomainError('ForeignIssuer', `the broker names a foreign authorization server: ${asUri}`);
-    }
-  }
-
   async #obtain(asUri: string, firstTicket: string, statement: string): Promise<Token> {
-    const endpoint = await tokenEndpoint(asUri);
+    const endpoint = await tokenEndpoint(this.party.baseUrl, asUri);
     let ticket = firstTicket;
     let claim: string | undefined;
     const deadline = Date.now() + this.party.approvalTimeoutSeconds * 1000;
@@ -114,60 +106,11 @@ export class RequestingParty {
   }
 
   #send(method: string, path: string, body: unknown): Promise<Answer> {
-    const headers: Record<string, string> = { accept: 'application/json', 'x-broker-api-version': '2.17' };
-    if (body !== undefined) headers['content-type'] = 'application/json';
-    if (this.#rpt !== undefined) headers.authorization = `Bearer ${this.#rpt}`;
-    return fetchJson(`${this.party.baseUrl}${path}`, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-  }
-}
-
-/** @throws DomainError `Unreachable` when nothing answers there. */
-export async function fetchJson(url: string, init: RequestInit = {}): Promise<Answer> {
-  let response: Response;
-  try {
-    response = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
-  } catch (cause) {
-    throw new DomainError('Unreachable', `no answer from ${new URL(url).origin}; is the broker running (npm start)?`, {
-      cause,
-    });
-  }
-  const text = await response.text();
-  return { status: response.status, headers: response.headers, body: parseObject(text) };
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : { value: parsed };
-  } catch {
-    return { description: text.slice(0, 200) };
+    return callBroker(this.party.baseUrl, this.#rpt, { method, path, body });
   }
 }
 
 function tokenOf(body: Record<string, unknown>): Token {
-  const { access_token: accessToken, pct } = body;
-  if (typeof accessToken !== 'string')
-    throw new DomainError('NoToken', 'the token endpoint answered without an access token');
-  return { accessToken, ...(typeof pct === 'string' ? { pct } : {}) };
-}
-
-function umaChallenge(headers: Headers): { asUri: string; ticket: string } | undefined {
-  const header = headers.get('www-authenticate') ?? '';
-  if (!/(^|,\s*)UMA\s/i.test(header)) return undefined;
-  const asUri = /as_uri="([^"]+)"/.exec(header)?.[1];
-  const ticket = /ticket="([^"]+)"/.exec(header)?.[1];
-  return asUri !== undefined && ticket !== undefined ? { asUri, ticket } : undefined;
-}
-
-async function tokenEndpoint(issuer: string): Promise<string> {
-  const discovery = await fetchJson(`${issuer}/.well-known/uma2-configuration`);
-  const endpoint = discovery.body.token_endpoint;
-  if (discovery.status !== 200 || typeof endpoint !== 'string') {
-    throw new DomainError('NoDiscovery', `${issuer} serves no uma2-configuration`);
-  }
-  return endpoint;
+  const { pct } = body;
+  return { accessToken: accessTokenOf(body), ...(typeof pct === 'string' ? { pct } : {}) };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { fetchJson } from '../../src/cli/requesting-party.js';
+import { fetchJson } from '../../src/cli/uma-client.js';
 import { BrokerProcess } from '../support/broker-process.js';
 import { signaturesOf, slashablePairs } from '../support/sandbox-view.js';
 import { until } from '../support/until.js';

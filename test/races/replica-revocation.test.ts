@@ -2,7 +2,7 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { fetchJson } from '../../src/cli/requesting-party.js';
+import { fetchJson } from '../../src/cli/uma-client.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { BrokerProcess, freePort } from '../support/broker-process.js';
 import { temporaryFolder } from '../support/database.js';

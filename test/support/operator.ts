@@ -1,4 +1,4 @@
-import { type Answer, fetchJson } from '../../src/cli/requesting-party.js';
+import { type Answer, fetchJson } from '../../src/cli/uma-client.js';
 import type { BrokerProcess } from './broker-process.js';
 
 const UMA_GRANT = 'urn:ietf:params:oauth:grant-type:uma-ticket';

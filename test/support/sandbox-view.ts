@@ -1,4 +1,4 @@
-import { fetchJson } from '../../src/cli/requesting-party.js';
+import { fetchJson } from '../../src/cli/uma-client.js';
 
 export interface Signature {
   readonly validator_client: string;
