@@ -5,6 +5,7 @@ import { RefreshToken, Rpt, UmaGrant } from './authz/grant.js';
 import { OAuthRecord } from './authz/oauth-record.js';
 import { PersistedClaims } from './authz/persisted-claims.js';
 import { PolicyDecision } from './authz/policy/decision.js';
+import { DecisionRetention } from './authz/policy/decision-retention.js';
 import { PermissionTicket } from './authz/protection/permission-ticket.js';
 import { Resource } from './authz/protection/resource.js';
 import { ApprovalRequest } from './authz/requests/approval-request.js';
@@ -90,6 +91,7 @@ export const entities: (new () => object)[] = [
   SignedBlockRow,
   // policy
   PolicyDecision,
+  DecisionRetention,
 ];
 
 /** In the order they run; one file per change, never edited once released. */

@@ -68,6 +68,8 @@ export interface AuthorizationOptions {
   /** RFC 7591 initial access token, for when registration is not open. */
   readonly initialAccessToken?: string;
   readonly lifetimes?: Partial<Lifetimes>;
+  /** For how many days decisions are kept; 90. */
+  readonly keepDecisionsDays?: number;
   /** Requests a second and address below the issuer; far above 100. */
   readonly requestsPerSecond?: number;
 }

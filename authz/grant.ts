@@ -72,6 +72,7 @@ export class Rpt {
   @Column({ type: 'timestamptz', name: 'issued_at' })
   issuedAt!: Date;
 
+  @Index('rpt_expires_at')
   @Column({ type: 'timestamptz', name: 'expires_at' })
   expiresAt!: Date;
 
@@ -96,6 +97,7 @@ export class RefreshToken {
   @Column({ type: 'text', nullable: true })
   thumbprint!: string | null;
 
+  @Index('refresh_token_expires_at')
   @Column({ type: 'timestamptz', name: 'expires_at' })
   expiresAt!: Date;
 

@@ -19,6 +19,7 @@ import { hasRecords, oauthAdapter } from './oauth-adapter.js';
 import { Pcts } from './pct.js';
 import { Platforms } from './platform.js';
 import { decisionRoutes } from './policy/decision-routes.js';
+import { forgetDecisionsJob } from './policy/forget-decisions.js';
 import { introspectionRoutes } from './protection/introspection-routes.js';
 import { requirePat } from './protection/pat.js';
 import { permissionRoutes } from './protection/permission-routes.js';
@@ -39,6 +40,7 @@ import { SigningKeys } from './signing-key.js';
 import { umaGrant } from './uma-grant.js';
 
 const REQUESTS_PER_SECOND = 500;
+const KEEP_DECISIONS_DAYS = 90;
 const QUEUE_RESOURCE = {
   name: 'Requests that wait for the operator',
   type: 'requests',
@@ -84,7 +86,10 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
     issuer: deps.issuer,
     protection: protectionApi(parts.resources, deps.operator.clientId),
     guard: parts.guard,
-    jobs: [expiryJob(deps.dataSource, deps.clock)],
+    jobs: [
+      expiryJob(deps.dataSource, deps.clock, parts.lifetimes),
+      forgetDecisionsJob(deps.dataSource, deps.options.keepDecisionsDays ?? KEEP_DECISIONS_DAYS, deps.logger),
+    ],
     rotateSigningKeys: () => parts.keys.rotate(),
     revokeAll: () => parts.grants.revokeAll(),
     onRevocation: (listener) => parts.feed.listen(listener),

@@ -17,6 +17,7 @@ export interface ConfigFile {
   readonly listeners?: readonly ListenerFile[];
   readonly sandbox?: { readonly slot_ms?: number };
   readonly request_submitted_interval_seconds?: number;
+  readonly decision_log?: { readonly keep_days?: number };
   readonly sign_in?: readonly SignInFile[];
   readonly id_token_issuers?: readonly IdTokenIssuerFile[];
   readonly registration?: { readonly open?: boolean; readonly initial_access_token_file?: string };
@@ -105,6 +106,11 @@ export const validateConfigFile = compileSchema<ConfigFile>({
       properties: { slot_ms: { type: 'integer', minimum: 50, maximum: 60_000 } },
     },
     request_submitted_interval_seconds: { type: 'integer', minimum: 1, maximum: 3600 },
+    decision_log: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { keep_days: { type: 'integer', minimum: 1, maximum: 36_500 } },
+    },
     sign_in: {
       type: 'array',
       // The claims page's buttons are numbered by one digit.

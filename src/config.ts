@@ -23,6 +23,8 @@ export interface Config {
   readonly sandbox?: { readonly slotMs: number };
   /** EIP-155 id of the network whose wallets sign; the sandbox's is 31337. */
   readonly chainId: number;
+  /** Recorded decisions are deleted after so many days. */
+  readonly decisionLog: { readonly keepDays: number };
   readonly requestInterval: { readonly submittedSeconds: number };
   /** Names beside public_url's and loopback's that a request's Host may carry. */
   readonly hostNames: readonly string[];

@@ -166,6 +166,7 @@ function merge(
     sandbox: sandbox ? { slotMs: environment.slotMs ?? file.sandbox?.slot_ms ?? 1_000 } : undefined,
     chainId: chainId ?? 0,
     requestInterval: { submittedSeconds: file.request_submitted_interval_seconds ?? 5 },
+    decisionLog: { keepDays: file.decision_log?.keep_days ?? 90 },
     hostNames: file.host_names ?? [],
     trustedProxies,
     tls: listener?.tls && readTls(listener.tls, inFile),

@@ -64,6 +64,7 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     options: {
       requestSubmittedIntervalSeconds: config.requestInterval.submittedSeconds,
       openRegistration: config.registration.open,
+      keepDecisionsDays: config.decisionLog.keepDays,
       ...(config.registration.initialAccessToken !== undefined && {
         initialAccessToken: config.registration.initialAccessToken,
       }),

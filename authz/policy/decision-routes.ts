@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Guard } from '../contract.js';
@@ -6,7 +7,11 @@ import type { DecisionQuery, QueryableDecisionLog } from './decision-log.js';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
+/** Of an export: as many as there can be. */
+const MAX_EXPORT = Number.MAX_SAFE_INTEGER;
+const NDJSON = 'application/x-ndjson';
 const MAX_PARAMETER = 1_024;
+const OUTCOMES = ['permit', 'owner_approval', 'deny', 'need_info'];
 
 export interface DecisionParts {
   readonly decisions: QueryableDecisionLog;
@@ -15,14 +20,23 @@ export interface DecisionParts {
   readonly resourceId: () => string;
 }
 
-/** GET /decisions: the decision log, newest first, for the operator. Mounted below the issuer. */
+/**
+ * GET /decisions: the decision log, newest first, for the operator. Mounted below the issuer. `Accept: application/x-ndjson` gets all
+ * that fit, one decision a line, as they are read.
+ */
 export function decisionRoutes(parts: DecisionParts): Router {
   const router = new Router();
   router.get('/decisions', async (ctx) => {
     if (!(await permitted(parts, ctx))) return;
-    const query = readQuery(ctx.query);
+    const exported = ctx.accepts('application/json', NDJSON) === NDJSON;
+    const query = readQuery(ctx.query, exported ? MAX_EXPORT : MAX_LIMIT, exported ? MAX_EXPORT : DEFAULT_LIMIT);
     if (typeof query === 'string') {
       answer(ctx, 400, { error: 'invalid_request', error_description: query });
+      return;
+    }
+    if (exported) {
+      answer(ctx, 200, Readable.from(lines(parts.decisions, query)));
+      ctx.type = NDJSON;
       return;
     }
     const rows = await parts.decisions.query(query);
@@ -30,6 +44,20 @@ export function decisionRoutes(parts: DecisionParts): Router {
     answer(ctx, 200, { decisions: rows.map(shown), ...(next === undefined ? {} : { next_before: next }) });
   });
   return router;
+}
+
+/** A page's lines at a time. */
+async function* lines(decisions: QueryableDecisionLog, query: DecisionQuery): AsyncGenerator<string> {
+  let { before } = query;
+  let left = query.limit;
+  while (left > 0) {
+    const limit = Math.min(MAX_LIMIT, left);
+    const rows = await decisions.query({ ...query, ...(before !== undefined && { before }), limit });
+    if (rows.length > 0) yield rows.map((row) => `${JSON.stringify(shown(row))}\n`).join('');
+    if (rows.length < limit) return;
+    left -= rows.length;
+    before = rows.at(-1)?.id;
+  }
 }
 
 async function permitted({ guard, resourceId }: DecisionParts, ctx: Context): Promise<boolean> {
@@ -51,7 +79,7 @@ function answer(ctx: Context, status: number, body: object): void {
 }
 
 /** A text says what is wrong with the parameters. */
-function readQuery(query: Context['query']): DecisionQuery | string {
+function readQuery(query: Context['query'], mostRows: number, rows: number): DecisionQuery | string {
   const names = [
     'party',
     'client_id',
@@ -71,9 +99,11 @@ function readQuery(query: Context['query']): DecisionQuery | string {
       return `${name} must be given once, as text`;
     given[name] = value;
   }
-  const limit = Number(given.limit ?? DEFAULT_LIMIT);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) return `limit must be 1 to ${MAX_LIMIT}`;
+  const limit = Number(given.limit ?? rows);
+  if (!Number.isInteger(limit) || limit < 1 || limit > mostRows) return `limit must be 1 to ${mostRows}`;
   if (given.before !== undefined && !/^\d{1,18}$/.test(given.before)) return 'before must be the id of a decision';
+  if (given.outcome !== undefined && !OUTCOMES.includes(given.outcome))
+    return `outcome must be one of ${OUTCOMES.join(', ')}`;
   const since = timeOf(given.since);
   const until = timeOf(given.until);
   if (since === null || until === null) return 'since and until must be ISO 8601 times';

@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** One recorded decision. Rows are only ever added: a trigger refuses UPDATE, DELETE and TRUNCATE. */
+/** One recorded decision. Rows are only ever added until they reach their age: triggers refuse UPDATE, TRUNCATE and an earlier DELETE. */
 @Entity('policy_decision')
 @Check('ck_policy_decision_occasion', `occasion IN ('token', 'guard', 'reassessment')`)
 @Check('ck_policy_decision_outcome', `outcome IN ('permit', 'owner_approval', 'deny', 'need_info')`)
@@ -15,6 +15,7 @@ export class PolicyDecision {
   })
   id!: string;
 
+  @Index('ix_policy_decision_decided_at')
   @Column({ name: 'decided_at', type: 'timestamptz' })
   decidedAt!: Date;
 

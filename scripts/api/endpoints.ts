@@ -145,13 +145,14 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
       resource_id: '',
       resource_type: '',
       resource_key: 'for instance `validator-nimbus/geth`',
-      outcome: '`permit`, `deny`, `need_info` or `submit`',
+      outcome: '`permit`, `owner_approval`, `deny` or `need_info`',
       since: 'ISO 8601',
       until: 'ISO 8601',
       before: '`next_before` of the page before',
-      limit: '1 to 1000, 100 when left out',
+      limit: '1 to 1000, 100 when left out; of an export any number, all when left out',
     },
-    answers: '200 `{decisions, next_before?}`; 400; 401; 403',
+    answers:
+      '200 `{decisions, next_before?}`, or with `Accept: application/x-ndjson` all that fit, a decision a line; 400; 401; 403',
   },
 
   'GET /v2/catalog': {

@@ -9,9 +9,14 @@ export interface DecisionFilter {
   readonly party?: string;
   readonly resourceKey?: string;
   readonly since?: string;
+  /** Only this one. */
+  readonly id?: string;
 }
 
-/** Recorded decisions, newest first: from a file that `policy replay --export` wrote, else from the running broker. */
+/**
+ * Recorded decisions, newest first: from a file that `policy replay --export` wrote or GET /authz/decisions gave (JSON, or NDJSON), else
+ * from the running broker.
+ */
 export async function readDecisions(
   file: string | undefined,
   filter: DecisionFilter,
@@ -21,7 +26,7 @@ export async function readDecisions(
   if (file !== undefined) return decisionsIn(file);
   const operator = operatorClient();
   const found: RecordedDecision[] = [];
-  let before: string | undefined;
+  let before = filter.id === undefined ? undefined : idAfter(filter.id);
   do {
     const query = new URLSearchParams({ limit: String(Math.min(PAGE, limit - found.length)) });
     if (filter.party !== undefined) query.set('party', filter.party);
@@ -39,12 +44,35 @@ export async function readDecisions(
   return found;
 }
 
+/** Pages end before an id: the page that begins with this decision ends before the next. */
+function idAfter(id: string): string {
+  if (!/^\d{1,17}$/.test(id)) throw new DomainError('NoDecision', `${id} is not the id of a decision`);
+  return String(BigInt(id) + 1n);
+}
+
 async function decisionsIn(file: string): Promise<RecordedDecision[]> {
+  let content: unknown;
   try {
-    const document = JSON.parse(await readFile(file, 'utf8')) as { decisions?: RecordedDecision[] };
-    if (Array.isArray(document.decisions)) return document.decisions;
+    content = parsed(await readFile(file, 'utf8'));
   } catch (cause) {
     throw new DomainError('DecisionsUnreadable', `cannot read decisions from ${file}`, { cause });
   }
-  throw new DomainError('DecisionsUnreadable', `${file} holds no {"decisions": […]}`);
+  const { decisions = [content].flat() } = content as { decisions?: unknown };
+  if (Array.isArray(decisions) && decisions.every(isDecision)) return decisions;
+  throw new DomainError('DecisionsUnreadable', `${file} holds neither {"decisions": […]} nor one decision a line`);
+}
+
+/** One JSON document, or one a line. */
+function parsed(text: string): unknown {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  try {
+    return JSON.parse(text);
+  } catch (fault) {
+    if (!(fault instanceof SyntaxError) || lines.length < 2) throw fault;
+    return lines.map((line) => JSON.parse(line) as unknown);
+  }
+}
+
+function isDecision(value: unknown): value is RecordedDecision {
+  return typeof value === 'object' && value !== null && 'id' in value && 'outcome' in value && 'scopes' in value;
 }

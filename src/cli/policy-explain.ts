@@ -53,7 +53,8 @@ async function decisionOf(id: string | undefined, options: Options): Promise<Rec
     ...(options.party === undefined ? {} : { party: options.party }),
     ...(options.resource === undefined ? {} : { resourceKey: options.resource }),
   };
-  const found = await readDecisions(options.decisions, filter, LOOK_BACK, () => undefined);
+  const one = id === undefined ? filter : { id };
+  const found = await readDecisions(options.decisions, one, id === undefined ? LOOK_BACK : 1, () => undefined);
   const fits = (decision: RecordedDecision) =>
     (id === undefined || decision.id === id) &&
     (options.party === undefined || decision.party === options.party) &&

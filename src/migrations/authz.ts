@@ -40,12 +40,14 @@ export class Authz1763700000001 implements MigrationInterface {
         CONSTRAINT rpt_pkey PRIMARY KEY (jti),
         CONSTRAINT rpt_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES uma_grant (id) ON DELETE CASCADE);
       CREATE INDEX rpt_grant_id ON rpt (grant_id);
+      CREATE INDEX rpt_expires_at ON rpt (expires_at);
 
       CREATE TABLE refresh_token (
         digest bytea NOT NULL, grant_id uuid NOT NULL, thumbprint text, expires_at timestamptz NOT NULL, used_at timestamptz,
         CONSTRAINT refresh_token_pkey PRIMARY KEY (digest),
         CONSTRAINT refresh_token_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES uma_grant (id) ON DELETE CASCADE);
       CREATE INDEX refresh_token_grant_id ON refresh_token (grant_id);
+      CREATE INDEX refresh_token_expires_at ON refresh_token (expires_at);
 
       CREATE TABLE persisted_claims (
         digest bytea NOT NULL, client_id text NOT NULL, gathered jsonb NOT NULL,

@@ -27,6 +27,14 @@ describe('the configuration', () => {
     return [];
   }
 
+  it('says for how many days decisions are kept: 90, or what the file says, from 1', () => {
+    expect(load('chain_id: 1').decisionLog).to.deep.equal({ keepDays: 90 });
+    expect(load('chain_id: 1\ndecision_log: {keep_days: 365}').decisionLog).to.deep.equal({ keepDays: 365 });
+    expect(faults('chain_id: 1\ndecision_log: {keep_days: 0}').join()).to.match(
+      /ovsb\.yaml:2 decision_log\.keep_days must be >= 1/,
+    );
+  });
+
   it('of the sandbox is whole, on loopback', () => {
     const config = loadConfig({ mode: 'sandbox', environment: {} });
     expect(config).to.include({ host: '127.0.0.1', port: 8080, publicUrl: 'http://127.0.0.1:8080', chainId: 31337 });

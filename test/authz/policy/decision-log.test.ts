@@ -5,10 +5,11 @@ import Koa from 'koa';
 import type { Guard } from '../../../authz/index.js';
 import { createDecisionLog, type QueryableDecisionLog } from '../../../authz/policy/decision-log.js';
 import { decisionRoutes } from '../../../authz/policy/decision-routes.js';
+import { forgetDecisionsJob } from '../../../authz/policy/forget-decisions.js';
 import type { AssessRequest, DecisionRecord } from '../../../authz/policy/types.js';
 import { reasonOf } from '../../../src/errors.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
-import { ask, partyOf, WALLET, wallet } from './support/ask.js';
+import { ask, partyOf, silent, WALLET, wallet } from './support/ask.js';
 
 function decision(more: Partial<DecisionRecord> = {}): DecisionRecord {
   const request = ask(
@@ -69,6 +70,51 @@ describe('decision log', () => {
     }
   });
 
+  describe('retention', () => {
+    const DAY_MS = 86_400_000;
+    const forget = (days: number) =>
+      forgetDecisionsJob(database.dataSource, days, silent).run(new AbortController().signal);
+    const ages = async (party: string) => {
+      const rows = await log.query({ party, limit: 1_000 });
+      return rows.map(({ decidedAt }) => Math.round((Date.now() - decidedAt.getTime()) / DAY_MS));
+    };
+    const remove = (party: string) =>
+      database.dataSource.query('DELETE FROM policy_decision WHERE party = $1', [party]).then(() => 'done', reasonOf);
+
+    it('what has reached its age goes, in batches, and nothing else', async () => {
+      const party = 'client:aged';
+      for (const days of [0, 29, 31, 400]) await log.record(decision({ party, atMs: Date.now() - days * DAY_MS }));
+      await database.dataSource.query(
+        `INSERT INTO policy_decision (decided_at, occasion, party, client_id, resource_id, resource_type, resource_key, scopes,
+           outcome, reason, policies, claim_names, policy_set)
+         SELECT now() - interval '31 days', 'guard', 'client:many', 'c', 'r', 't', 'k', '{}', 'deny', '', '{}', '{}', ''
+         FROM generate_series(1, 20_001)`,
+      );
+      await forget(30);
+      expect(await ages(party)).to.deep.equal([29, 0]);
+      expect(await log.query({ party: 'client:many', limit: 10 })).to.deep.equal([]);
+    });
+
+    it('a DELETE by hand of what is younger is refused, wholly; of what is older it is not', async () => {
+      const party = 'client:by-hand';
+      for (const days of [10, 40]) await log.record(decision({ party, atMs: Date.now() - days * DAY_MS }));
+      await forget(60);
+      expect(await remove(party)).to.include('append-only');
+      expect(await ages(party)).to.deep.equal([40, 10]);
+      await forget(30);
+      expect(await ages(party)).to.deep.equal([10]);
+      await forget(5);
+      expect(await ages(party)).to.deep.equal([]);
+    });
+
+    it('stops between batches when it is told to', async () => {
+      const party = 'client:stopped';
+      await log.record(decision({ party, atMs: Date.now() - 100 * DAY_MS }));
+      await forgetDecisionsJob(database.dataSource, 30, silent).run(AbortSignal.abort());
+      expect(await ages(party)).to.deep.equal([100]);
+    });
+  });
+
   it('joins the caller’s transaction', async () => {
     const undone = database.dataSource.transaction(async (manager) => {
       await log.record(decision({ party: 'client:undone' }), manager);
@@ -122,6 +168,26 @@ describe('decision log', () => {
       expect(rest.next_before).to.equal(undefined);
     });
 
+    it('exports all that fit as NDJSON, one decision a line, beyond a page', async () => {
+      await database.dataSource.query(
+        `INSERT INTO policy_decision (decided_at, occasion, party, client_id, resource_id, resource_type, resource_key, scopes,
+           outcome, reason, policies, claim_names, policy_set)
+         SELECT now(), 'guard', 'client:exported', 'c', 'r', 't', 'k', '{read}', 'deny', '', '{}', '{}', '' FROM generate_series(1, 2_345)`,
+      );
+      const ids = async (query: string) => {
+        const headers = { authorization: 'Bearer good', accept: 'application/x-ndjson' };
+        const answer = await fetch(`${uri}${query}`, { headers });
+        expect(answer.headers.get('content-type')).to.equal('application/x-ndjson');
+        expect(answer.headers.get('cache-control')).to.equal('no-store');
+        const text = (await answer.text()).trimEnd();
+        return text.split('\n').map((line) => Number((JSON.parse(line) as { id: string }).id));
+      };
+      const all = await ids('?party=client:exported');
+      expect(all).to.have.length(2_345);
+      expect(all).to.deep.equal([...new Set(all)].sort((one, other) => other - one));
+      expect(await ids('?party=client:exported&limit=1001')).to.deep.equal(all.slice(0, 1_001));
+    });
+
     it('401 with a ticket without a permission; 400 names the parameter; never cached', async () => {
       const refused = await get('', 'Bearer bad');
       expect(refused.status).to.equal(401);
@@ -133,6 +199,7 @@ describe('decision log', () => {
         '?since=x',
         '?zzz=1',
         '?party=a&party=b',
+        '?outcome=submit',
         '?party=%00',
       ]) {
         const bad = await get(query);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
@@ -74,6 +75,12 @@ describe('ovsb policy', () => {
       .to.match(/^loses {7}client:app {2}pause on fleet fleet: permit → deny/)
       .and.include('1 decisions asked again');
     expect(ovsbPolicy('explain', '8', '--decisions', file)).to.include({ code: 1 });
+    writeFileSync(file, `${JSON.stringify(row)}\n${JSON.stringify({ ...row, id: '6' })}\n`);
+    expect(ovsbPolicy('replay', '--decisions', file).out, 'NDJSON').to.include(
+      '2 decisions asked again: 0 gains, 2 loses',
+    );
+    writeFileSync(file, '[{"no": "decision"}]');
+    expect(ovsbPolicy('replay', '--decisions', file).err).to.include('nor one decision a line');
     folder.remove();
   });
 });
