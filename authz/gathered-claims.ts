@@ -13,7 +13,7 @@ export interface Proof {
   readonly boundToTicket: boolean;
   /** Did the party consent to a PCT on the claims page? Absent for claims that its client pushed. */
   readonly persist?: boolean;
-  /** Out of a PCT: when that one ends, in milliseconds since 1970. What is kept of it again ends no later. */
+  /** Out of a PCT or a grant: when it ends there, in milliseconds since 1970. What is kept of it again ends no later. */
   readonly keepUntilMs?: number;
 }
 
@@ -97,6 +97,27 @@ function renewed(known: Proof, added: Proof): Proof {
     persistable: known.persistable && added.persistable,
     ...(keepUntilMs < Infinity && { keepUntilMs }),
   };
+}
+
+/** How long what was proved may be kept, in seconds: usually, and of what may not be kept long (security.md B4). */
+export interface Keeping {
+  readonly pct: number;
+  readonly shortPct: number;
+}
+
+/** The same with an end to each proof; one that has an end keeps it, unless a nearer one is due. */
+export function kept({ proofs }: GatheredClaims, nowMs: number, keeping: Keeping): GatheredClaims {
+  return {
+    proofs: proofs.map((proof) => {
+      const endMs = nowMs + (proof.persistable ? keeping.pct : keeping.shortPct) * 1000;
+      return { ...proof, keepUntilMs: Math.min(endMs, proof.keepUntilMs ?? Infinity) };
+    }),
+  };
+}
+
+/** When the first of the proofs ends, in milliseconds since 1970; never when there is none or none has an end. */
+export function keptUntilMs({ proofs }: GatheredClaims): number {
+  return Math.min(...proofs.map(({ keepUntilMs = Infinity }) => keepUntilMs));
 }
 
 /** May a PCT be made of them? Each of them must have been given for keeping, or pushed by the client. */

@@ -3,7 +3,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import type { Permission } from './contract.js';
 import type { Lifetimes } from './deps.js';
-import type { GatheredClaims } from './gathered-claims.js';
+import { type GatheredClaims, kept, keptUntilMs } from './gathered-claims.js';
 import { announce } from './revocation.js';
 import { digestOf, randomSecret } from './secrets.js';
 
@@ -39,7 +39,7 @@ export class Grants {
         facts.owner,
         facts.clientId,
         facts.kind,
-        JSON.stringify(facts.gathered),
+        JSON.stringify(this.#kept(facts.gathered)),
         JSON.stringify(facts.permissions),
         facts.approved,
         facts.policySet,
@@ -65,7 +65,7 @@ export class Grants {
        WHERE id = $1 AND revoked_at IS NULL`,
       [
         id,
-        JSON.stringify(facts.gathered),
+        JSON.stringify(this.#kept(facts.gathered)),
         JSON.stringify(facts.permissions),
         facts.approved,
         facts.policySet,
@@ -74,9 +74,15 @@ export class Grants {
     );
   }
 
-  async addRefreshToken(grantId: string, thumbprint: string | undefined, manager: EntityManager): Promise<string> {
+  /** It ends with the first of the proofs that the grant rests on: a chain of refreshes outlives none (security.md B4). */
+  async addRefreshToken(
+    { grantId, gathered }: Pick<GrantFacts, 'gathered'> & { readonly grantId: string },
+    thumbprint: string | undefined,
+    manager: EntityManager,
+  ): Promise<string> {
     const secret = randomSecret();
-    const expiresAt = new Date(this.clock.nowMs() + this.lifetimes.refreshToken * 1000);
+    const endMs = this.clock.nowMs() + this.lifetimes.refreshToken * 1000;
+    const expiresAt = new Date(Math.min(endMs, keptUntilMs(this.#kept(gathered))));
     await manager.query(
       'INSERT INTO refresh_token (digest, grant_id, thumbprint, expires_at) VALUES ($1, $2, $3, $4)',
       [digestOf(secret), grantId, thumbprint ?? null, expiresAt],
@@ -128,6 +134,10 @@ export class Grants {
       [policySet, after, new Date(this.clock.nowMs()), limit],
     )) as GrantRow[];
     return rows.map(presentGrant);
+  }
+
+  #kept(gathered: GatheredClaims): GatheredClaims {
+    return kept(gathered, this.clock.nowMs(), this.lifetimes);
   }
 
   #end(): Date {

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../src/clock.js';
 import type { Lifetimes } from './deps.js';
-import type { GatheredClaims } from './gathered-claims.js';
+import { type GatheredClaims, kept, keptUntilMs } from './gathered-claims.js';
 import { digestOf, randomSecret } from './secrets.js';
 
 /** Persisted claims tokens (UMA Grant 3.3.3): opaque, bound to the client, stored by digest (K9). None outlives its proof (security.md B4). */
@@ -15,10 +15,7 @@ export class Pcts {
   async create(clientId: string, gathered: GatheredClaims, manager: EntityManager): Promise<string> {
     const secret = randomSecret();
     const now = this.clock.nowMs();
-    const ends = gathered.proofs.map(({ persistable, keepUntilMs = Infinity }) =>
-      Math.min(now + (persistable ? this.lifetimes.pct : this.lifetimes.shortPct) * 1000, keepUntilMs),
-    );
-    const endMs = Math.min(...ends);
+    const endMs = keptUntilMs(kept(gathered, now, this.lifetimes));
     await manager.query(
       'INSERT INTO persisted_claims (digest, client_id, gathered, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)',
       [digestOf(secret), clientId, JSON.stringify(gathered), new Date(now), new Date(endMs)],

@@ -38,7 +38,7 @@ export async function tokenResponse(
     token_type: thumbprint === undefined ? 'Bearer' : 'DPoP',
     expires_in: parts.rptLifetimeSeconds,
     ...(request.client.mayRefresh && {
-      refresh_token: await parts.grants.addRefreshToken(grant.grantId, binding, manager),
+      refresh_token: await parts.grants.addRefreshToken(grant, binding, manager),
     }),
     ...(keepClaims && { pct: await parts.pcts.create(grant.clientId, grant.gathered, manager) }),
     ...(grant.upgraded && { upgraded: true as const }),

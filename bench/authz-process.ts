@@ -191,7 +191,7 @@ async function authz(issuer: string): Promise<Part> {
         dataSource.transaction(async (manager) => {
           const grantId = await grants.create(granted, manager);
           await rpts.issue({ ...granted, grantId, party: 'client:bench' }, manager);
-          await grants.addRefreshToken(grantId, undefined, manager);
+          await grants.addRefreshToken({ ...granted, grantId }, undefined, manager);
         }),
       ),
       'signature (within the insert)': await cpuOf(count, () =>

@@ -64,8 +64,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const upgraded = new Set<Duplex>();
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', (failure) => logger.debug({ reason: failure.message }, 'upgraded connection failed'));
-    if (!upgrade || closing || !isOurs(request.headers.host) || !request.url?.startsWith('/rpc/')) {
-      const answer = 'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+    const misled = !isOurs(request.headers.host);
+    if (!upgrade || closing || misled || !request.url?.startsWith('/rpc/')) {
+      const status = misled ? '421 Misdirected Request' : '404 Not Found';
+      const answer = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
       // No time limit of the server's holds for an upgraded connection: one that its caller keeps open would stay for ever.
       socket.end(answer, () => socket.destroy());
       return;

@@ -102,6 +102,7 @@ export async function startAuthorization(
   shared?: Pick<TestAuthorization, 'database' | 'dataKey' | 'issuer'>,
   more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress'>> & {
     readonly idTokenIssuers?: readonly TrustedIssuer[];
+    readonly executionNodeUri?: string;
   } = {},
 ): Promise<TestAuthorization> {
   const database = shared?.database ?? (await testDatabase());
@@ -124,7 +125,12 @@ export async function startAuthorization(
     policy: more.policy ?? policies,
     ...(more.signIn !== undefined && { signIn: more.signIn }),
     ...(more.clientAddress !== undefined && { clientAddress: more.clientAddress }),
-    claims: createClaimVerifier({ issuer, chainId: CHAIN_ID, idTokenIssuers: more.idTokenIssuers ?? [] }),
+    claims: createClaimVerifier({
+      issuer,
+      chainId: CHAIN_ID,
+      idTokenIssuers: more.idTokenIssuers ?? [],
+      ...(more.executionNodeUri !== undefined && { executionNodeUri: more.executionNodeUri }),
+    }),
     decisions: { record: async (decision) => void decisions.push(decision) },
     facts: async () => ({ resource: {}, party: {} }),
     sealingKey: dataKey,
@@ -277,12 +283,18 @@ export interface MessageChanges {
   readonly resources?: readonly string[];
 }
 
+/** Who signs, and the account the message names. */
+export interface Signer {
+  readonly address: string;
+  signMessage(text: { message: string }): Promise<Hex>;
+}
+
 /** `claim_token` and its format for this ticket, signed by the wallet. */
 export async function walletClaim(
   issuer: string,
   ticket: string,
   changes: MessageChanges = {},
-  wallet: typeof WALLET = WALLET,
+  wallet: Signer = WALLET,
 ): Promise<{ claim_token: string; claim_token_format: string }> {
   const { expirationMs = Date.now() + 240_000, notBeforeMs } = changes;
   const lines = [

@@ -91,6 +91,19 @@ describe('the HTTP front', () => {
     expect((await call('/metrics', { host: 'evil.example' })).status).to.equal(421);
   });
 
+  for (const [host, line] of [
+    ['evil.example', 'HTTP/1.1 421 Misdirected Request'],
+    ['localhost', 'HTTP/1.1 404 Not Found'],
+  ] as const) {
+    it(`C1: an upgrade with Host ${host}: ${line}`, async () => {
+      const socket = connect({ port, host: '127.0.0.1' });
+      const answer = once(socket, 'data');
+      socket.write(`GET /v2/x HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+      expect(String((await answer)[0]).split('\r\n')[0]).to.equal(line);
+      socket.destroy();
+    });
+  }
+
   it('a refused upgrade ends the connection, also of a caller who does not', async () => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     socket.resume();

@@ -1,72 +1,31 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Hex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { createSiweMessage } from 'viem/siwe';
 import { ticketHash, ticketNonce } from '../../../authz/claims/ticket-binding.js';
 import { createClaimVerifier } from '../../../authz/claims/verifier.js';
-import { ROOT } from '../../../src/paths.js';
+import { type Anvil, startAnvil } from '../../gateway/support/anvil.js';
+import { CONTRACT, nodeCall, walletCode } from './support/contract-account.js';
 
 const ISSUER = 'http://127.0.0.1:8080/authz';
-const CONTRACT = `0x${'c0'.repeat(20)}` as const;
 const NEVER = `0x${'c1'.repeat(20)}` as const;
 const ENDLESS = `0x${'c2'.repeat(20)}` as const;
 const owner = privateKeyToAccount(generatePrivateKey());
 
-/** A wallet contract by hand: ecrecover(hash, v, r, s) == owner ? magic value : 0. */
-const walletCode = (address: string): Hex =>
-  `0x${[
-    '6004356000526', // hash
-    '0a4356000',
-    '1a602052', // v: the byte after r and s
-    '606435604052608435606052', // r, s
-    '602060806080600060015afa50', // ecrecover
-    `60805173${address.slice(2)}14`,
-    '631626ba7e60e01b02',
-    '60005260206000f3',
-  ].join('')}`;
-
 describe('B6: claims: EIP-1271 contract wallets on anvil', () => {
-  let anvil: ChildProcess;
+  let anvil: Anvil;
   let uri: string;
 
   before(async function () {
     this.timeout(30_000);
-    anvil = spawn(
-      process.execPath,
-      [join(ROOT, 'node_modules/@foundry-rs/anvil/bin.mjs'), '--port', '0', '--host', '127.0.0.1'],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-        detached: true,
-      },
-    );
-    uri = await new Promise((resolve, reject) => {
-      let text = '';
-      anvil.once('exit', () => reject(new Error(`anvil ended: ${text}`)));
-      anvil.stdout?.on('data', (chunk) => {
-        text += String(chunk);
-        const port = /Listening on 127\.0\.0\.1:(\d+)/.exec(text)?.[1];
-        if (port !== undefined) resolve(`http://127.0.0.1:${port}`);
-      });
-    });
-    await rpc('anvil_setCode', [CONTRACT, walletCode(owner.address)]);
-    await rpc('anvil_setCode', [NEVER, '0x60006000fd']);
-    await rpc('anvil_setCode', [ENDLESS, '0x5b600056']);
-    await rpc('anvil_mine', ['0x50']);
+    anvil = await startAnvil();
+    uri = anvil.uri;
+    await nodeCall(uri, 'anvil_setCode', [CONTRACT, walletCode(owner.address)]);
+    await nodeCall(uri, 'anvil_setCode', [NEVER, '0x60006000fd']);
+    await nodeCall(uri, 'anvil_setCode', [ENDLESS, '0x5b600056']);
+    await nodeCall(uri, 'anvil_mine', ['0x50']);
   });
-  after(() => {
-    if (anvil.pid !== undefined) process.kill(-anvil.pid, 'SIGKILL');
-  });
-
-  async function rpc(method: string, params: readonly unknown[]): Promise<unknown> {
-    const response = await fetch(uri, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-    });
-    return ((await response.json()) as { result: unknown }).result;
-  }
+  after(() => anvil.stop());
 
   async function present(address: Hex, sign: (message: string) => Promise<string>, nowMs = Date.now(), node = uri) {
     const message = createSiweMessage({
