@@ -81,8 +81,11 @@ export type GuardOutcome =
 export interface Guard {
   /** Whose credential the request carries; undefined for none, garbage, expired or revoked. Never throws for bad input. */
   identify(request: IncomingMessage): Promise<Subject | undefined>;
-  /** Checks the request's credential against all of `wanted`; a challenge's ticket names exactly `wanted`. */
-  check(request: IncomingMessage, wanted: readonly Permission[]): Promise<GuardOutcome>;
+  /**
+   * Checks the request's credential against all of `wanted`; a challenge's ticket names exactly `wanted`. A platform's is
+   * decided now, with what is known of the request in `context`.
+   */
+  check(request: IncomingMessage, wanted: readonly Permission[], context?: Facts): Promise<GuardOutcome>;
   /** A ticket for `wanted`, for callers that have cached `identify`. */
   challenge(wanted: readonly Permission[]): Promise<Challenge>;
   /** A fresh DPoP proof for this request? True at once for subjects without `proofOfPossession`. */

@@ -3,7 +3,7 @@ import type { Logger } from '../src/logger.js';
 import type { Asker } from './asker.js';
 import type { Assessor } from './assessor.js';
 import { covers } from './authorization-assessment.js';
-import type { Challenge, Decision, Guard, GuardOutcome, Permission, Subject } from './contract.js';
+import type { Challenge, Decision, Facts, Guard, GuardOutcome, Permission, Subject } from './contract.js';
 import type { DpopProofs } from './dpop.js';
 import { unreachable } from './errors.js';
 import { provenParty } from './gathered-claims.js';
@@ -36,7 +36,7 @@ const REALM = 'ovsb';
 export function createGuard(parts: GuardParts): Guard {
   const guard: Guard = {
     identify: (request) => reachable(parts, () => identify(parts, request)),
-    check: (request, wanted) => reachable(parts, () => check(parts, guard, request, wanted)),
+    check: (request, wanted, context) => reachable(parts, () => check(parts, guard, request, wanted, context)),
     challenge: (wanted) => reachable(parts, () => challenge(parts, wanted)),
     confirm: (request, subject) => reachable(parts, () => confirm(parts, request, subject)),
     decide: (subject, wanted) => reachable(parts, () => decide(parts, subject, wanted)),
@@ -102,9 +102,10 @@ async function check(
   guard: Guard,
   request: IncomingMessage,
   wanted: readonly Permission[],
+  context: Facts = {},
 ): Promise<GuardOutcome> {
   const subject = await identify(parts, request);
-  if (subject?.kind === 'platform') return checkPlatform(parts, subject, wanted);
+  if (subject?.kind === 'platform') return checkPlatform(parts, subject, wanted, context);
   if (subject !== undefined && covers(subject.permissions, wanted) && (await confirm(parts, request, subject))) {
     return { kind: 'granted', subject };
   }
@@ -115,10 +116,11 @@ async function checkPlatform(
   parts: GuardParts,
   subject: Subject,
   wanted: readonly Permission[],
+  context: Facts,
 ): Promise<GuardOutcome> {
   for (const { resourceId, scopes } of wanted) {
     for (const scope of scopes) {
-      const decision = await decide(parts, subject, { resourceId, scope });
+      const decision = await decide(parts, subject, { resourceId, scope, context });
       if (decision.outcome !== 'permit') return { kind: 'denied', decision };
     }
   }

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Guard, Subject } from '../authz/index.js';
 import { challenged, OsbError } from './errors.js';
 import { withOriginatingIdentity } from './middleware/originating-identity.js';
+import { type KeptOrigin, type Origin, originOn } from './origin.js';
 
 /** The subject of a credential that grants `scope` on the resource. @throws OsbError 401 with a ticket, or 403. */
 export async function requirePermission(
@@ -13,8 +14,9 @@ export async function requirePermission(
   request: IncomingMessage,
   resourceId: string,
   scope: string,
+  origin: Origin = {},
 ): Promise<Subject> {
-  const outcome = await guard.check(request, [{ resourceId, scopes: [scope] }]);
+  const outcome = await guard.check(request, [{ resourceId, scopes: [scope] }], { ...origin });
   switch (outcome.kind) {
     case 'granted':
       return withOriginatingIdentity(outcome.subject, request);
@@ -31,7 +33,7 @@ export async function challenge(guard: Guard, resourceId: string, scope: string)
 }
 
 /** What belongs to somebody: an instance or a binding. */
-export interface Owned {
+export interface Owned extends Partial<KeptOrigin> {
   readonly owner: string;
   readonly resourceId: string;
 }
@@ -55,11 +57,12 @@ export async function requireOnOwned(
       : await challenge(guard, brokerResourceId, 'instance:create');
   }
   if (!owned) throw absent();
+  const origin = originOn(subject, owned);
   if (subject.party !== owned.owner) {
-    const decision = await guard.decide(subject, { resourceId: owned.resourceId, scope });
+    const decision = await guard.decide(subject, { resourceId: owned.resourceId, scope, context: { ...origin } });
     if (decision.outcome !== 'permit') throw new OsbError('NotFound', absent().message);
   }
-  return requirePermission(guard, request, owned.resourceId, scope);
+  return requirePermission(guard, request, owned.resourceId, scope, origin);
 }
 
 /**
@@ -71,8 +74,9 @@ export async function requireAnyCreation(
   request: IncomingMessage,
   subject: Subject,
   brokerResourceId: string,
+  origin: Origin = {},
 ): Promise<void> {
   const creates = subject.permissions.some((permission) => permission.scopes.includes('instance:create'));
   if (subject.kind === 'platform' || !creates)
-    await requirePermission(guard, request, brokerResourceId, 'instance:create');
+    await requirePermission(guard, request, brokerResourceId, 'instance:create', origin);
 }

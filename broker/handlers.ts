@@ -21,6 +21,7 @@ import { provision as provisionVerb } from './operations/provision.js';
 import { findBinding, findInstance, findTombstone } from './operations/rows.js';
 import { bindingGone, unbind as unbindVerb } from './operations/unbind.js';
 import { update as updateVerb } from './operations/update.js';
+import { originOf } from './origin.js';
 import { dashboardUrl, presentBinding, presentInstance } from './present.js';
 import { bindBody, provisionBody, updateBody } from './schema.js';
 import type { Tombstone } from './tombstone.js';
@@ -76,9 +77,12 @@ export function createHandlers(deps: BrokerDeps) {
       throw error;
     }
     const plan = planNamed(deps, body);
-    if (plan)
-      return { subject: await requirePermission(guard, ctx.req, resources.plan(plan), 'instance:create'), body };
-    await requireAnyCreation(guard, ctx.req, known, resources.broker());
+    const origin = originOf(known, body);
+    if (plan) {
+      const subject = await requirePermission(guard, ctx.req, resources.plan(plan), 'instance:create', origin);
+      return { subject, body };
+    }
+    await requireAnyCreation(guard, ctx.req, known, resources.broker(), origin);
     return { subject: known, body };
   }
 

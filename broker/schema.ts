@@ -15,6 +15,7 @@ export interface ProvisionBody {
   readonly plan_id: string;
   readonly organization_guid: string;
   readonly space_guid: string;
+  readonly context?: JsonObject;
   readonly parameters?: Parameters;
   readonly maintenance_info?: MaintenanceInfo;
 }

@@ -35,6 +35,13 @@ export class ServiceInstance {
   @Column({ name: 'space_guid', type: 'text' })
   spaceGuid!: string;
 
+  /** By the word of the platform that made it; null for everybody else's. */
+  @Column({ name: 'platform', type: 'text', nullable: true })
+  platform!: string | null;
+
+  @Column({ name: 'namespace', type: 'text', nullable: true })
+  namespace!: string | null;
+
   /** As accepted; what a repeated PUT is compared with. */
   @Column({ name: 'parameters', type: 'jsonb' })
   parameters!: Parameters;

@@ -6,6 +6,7 @@ import type { BrokerDeps } from '../deps.js';
 import { encryptedCredentials } from '../encryption.js';
 import { badRequest, busy, OsbError } from '../errors.js';
 import { sameJson } from '../json.js';
+import { originOn } from '../origin.js';
 import { checkParameters, readParameters } from '../parameters.js';
 import type { BindBody } from '../schema.js';
 import { ServiceBinding } from '../service-binding.js';
@@ -68,13 +69,15 @@ async function requireBindPermit(
   deps: BrokerDeps,
   subject: Subject,
   { instanceId, bindingId, body }: BindRequest,
-  { resourceId }: ServiceInstance,
+  instance: ServiceInstance,
 ): Promise<void> {
   const { manager } = deps.dataSource;
   if (await findBinding(manager, instanceId, bindingId)) return;
   const parameters = body.parameters ?? {};
   try {
-    await requirePermit(deps, subject, { instanceId, bindingId, resourceId, scope: 'bind', parameters });
+    const { resourceId } = instance;
+    const origin = originOn(subject, instance);
+    await requirePermit(deps, subject, { instanceId, bindingId, resourceId, scope: 'bind', parameters, origin });
   } catch (refusal) {
     // Deleted meanwhile, its resource is gone too: the caller says so.
     if (await findInstance(manager, instanceId)) throw refusal;

@@ -3,6 +3,7 @@ import type { Facts, Subject } from '../../authz/index.js';
 import type { BrokerDeps } from '../deps.js';
 import { OsbError } from '../errors.js';
 import { canonicalJson } from '../json.js';
+import type { Origin } from '../origin.js';
 import { readParameters } from '../parameters.js';
 import type { Parameters } from '../service-instance.js';
 
@@ -15,8 +16,8 @@ export interface Asked {
   readonly parameters: Parameters;
   /** Keys that come in addition to what the instance has; undefined when none do. */
   readonly addedKeys?: number;
-  readonly organizationGuid?: string;
-  readonly spaceGuid?: string;
+  /** Of the instance that is made, or is there. */
+  readonly origin: Origin;
 }
 
 /**
@@ -60,9 +61,7 @@ async function contextOf(deps: BrokerDeps, subject: Subject, asked: Asked): Prom
     region: read.region,
     wish: read.wishGiven ? read.wish : undefined,
     validator_instance_id: read.validatorInstanceId,
-    platform: subject.originatingIdentity?.platform,
-    organization: asked.organizationGuid,
-    space: asked.spaceGuid,
+    ...asked.origin,
   });
 }
 

@@ -4,6 +4,7 @@ import type { Plan } from '../catalog/plan.js';
 import type { BrokerDeps } from '../deps.js';
 import { badRequest, busy, OsbError } from '../errors.js';
 import { sameJson } from '../json.js';
+import { type KeptOrigin, originOf } from '../origin.js';
 import { checkParameters, readParameters } from '../parameters.js';
 import type { ProvisionBody } from '../schema.js';
 import { type Parameters, ServiceInstance } from '../service-instance.js';
@@ -46,8 +47,7 @@ export function provision(deps: BrokerDeps, subject: Subject, request: Provision
       resourceId: deps.resources.plan(plan),
       scope: 'instance:create',
       parameters,
-      organizationGuid: body.organization_guid,
-      spaceGuid: body.space_guid,
+      origin: originOf(subject, body),
       ...(isOfFleet(plan.kind) ? { addedKeys: readParameters(parameters).keys } : {}),
     });
     return deps.dataSource.transaction(async (manager) => {
@@ -73,6 +73,8 @@ async function create(
   const { instanceId, plan, body, acceptsIncomplete } = request;
   const parameters = body.parameters ?? {};
   const waits = plan.kind !== 'rpc' || acceptsIncomplete;
+  const { platform, namespace } = originOf(subject, body);
+  const kept = { platform: platform ?? null, namespace: namespace ?? null };
   const instance = manager.create(ServiceInstance, {
     id: instanceId,
     serviceId: plan.serviceId,
@@ -81,6 +83,7 @@ async function create(
     kind: plan.kind,
     organizationGuid: body.organization_guid,
     spaceGuid: body.space_guid,
+    ...kept,
     parameters,
     state: waits ? 'provisioning' : 'ready',
     owner: subject.party,
@@ -88,7 +91,7 @@ async function create(
     subjectKind: subject.kind,
     address: subject.address ?? null,
     encryptionPublicKey: subject.encryptionPublicKey ?? null,
-    resourceId: await deps.protection.register(instanceResource(instanceId, subject, plan), manager),
+    resourceId: await deps.protection.register(instanceResource(instanceId, { ...subject, ...kept }, plan), manager),
     maintenanceVersion: plan.maintenance.version,
   });
   await insertRow(manager, ServiceInstance, instance);
@@ -108,7 +111,7 @@ async function create(
 /** The instance as the authorization server knows it. */
 export function instanceResource(
   instanceId: string,
-  maker: { readonly party: string; readonly clientId: string },
+  maker: { readonly party: string; readonly clientId: string } & Pick<KeptOrigin, 'platform' | 'namespace'>,
   plan: Plan,
 ): ResourceDescription {
   const [first] = plan.members;
@@ -120,6 +123,8 @@ export function instanceResource(
     attributes: {
       owner: maker.party,
       client_id: maker.clientId,
+      ...(maker.platform !== null && { platform: maker.platform }),
+      ...(maker.namespace !== null && { namespace: maker.namespace }),
       kind: plan.kind,
       service: plan.serviceName,
       plan: plan.key,

@@ -5,6 +5,7 @@ import type { BrokerDeps } from '../deps.js';
 import { badRequest, busy, OsbError } from '../errors.js';
 import { sameJson } from '../json.js';
 import type { UpdateTarget } from '../operation.js';
+import { originOn } from '../origin.js';
 import { checkParameters, readParameters } from '../parameters.js';
 import type { UpdateBody } from '../schema.js';
 import { type Parameters, ServiceInstance } from '../service-instance.js';
@@ -103,7 +104,8 @@ async function requirePermits(
   const addedKeys = isOfFleet(plan.kind) && added > 0 ? { addedKeys: added } : {};
   const { resourceId } = instance;
   const instanceId = instance.id;
-  await requirePermit(deps, subject, { instanceId, resourceId, scope: 'update', parameters, ...addedKeys });
+  const origin = originOn(subject, instance);
+  await requirePermit(deps, subject, { instanceId, resourceId, scope: 'update', parameters, origin, ...addedKeys });
   if (target.planId === instance.planId) return;
   const planResourceId = deps.resources.plan(plan);
   await requirePermit(deps, subject, {
@@ -111,6 +113,7 @@ async function requirePermits(
     resourceId: planResourceId,
     scope: 'instance:create',
     parameters,
+    origin,
     ...addedKeys,
   });
 }
@@ -155,7 +158,7 @@ export async function applyUpdate(
 ): Promise<void> {
   const plan = deps.catalog.known(instance.serviceId, target.planId);
   if (plan && plan.id !== instance.planId) {
-    const maker = { party: instance.owner, clientId: instance.clientId };
+    const maker = { ...instance, party: instance.owner };
     await deps.protection.ensure(instanceResource(instance.id, maker, plan), manager);
   }
   Object.assign(instance, target, { state: 'ready' });

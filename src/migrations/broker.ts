@@ -13,6 +13,8 @@ export class Broker1763700000005 implements MigrationInterface {
         kind text NOT NULL,
         organization_guid text NOT NULL,
         space_guid text NOT NULL,
+        platform text,
+        namespace text,
         parameters jsonb NOT NULL,
         state text NOT NULL,
         owner text NOT NULL,

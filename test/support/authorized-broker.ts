@@ -23,13 +23,15 @@ export interface AuthorizedBroker {
     method: string,
     path: string,
     body?: unknown,
+    headers?: Readonly<Record<string, string>>,
     // biome-ignore lint/suspicious/noExplicitAny: tests read answers freely
   ): Promise<{ readonly status: number; readonly body: any }>;
   plan(key: string): Promise<{ service_id: string; plan_id: string }>;
   close(): Promise<void>;
 }
 
-export async function authorizedBroker(): Promise<AuthorizedBroker> {
+/** @param policies the folder of its policies. */
+export async function authorizedBroker(policies = join(ROOT, 'policies')): Promise<AuthorizedBroker> {
   const database = await testDatabase();
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -37,7 +39,7 @@ export async function authorizedBroker(): Promise<AuthorizedBroker> {
   const logger = createLogger('silent');
   const dataKey = createDataKey(randomBytes(32));
   const { dataSource, connection } = database;
-  const policy = await createPolicyEngine({ folder: join(ROOT, 'policies'), writableFiles: 'warn', logger });
+  const policy = await createPolicyEngine({ folder: policies, writableFiles: 'warn', logger });
   const issuer = `${origin}/authz`;
   const authz = await createAuthorizationServer({
     dataSource,
@@ -81,10 +83,10 @@ export async function authorizedBroker(): Promise<AuthorizedBroker> {
   http.on('request', koa.callback());
 
   const basic = `Basic ${Buffer.from(`${PLATFORM.username}:${PLATFORM.password}`).toString('base64')}`;
-  const asPlatform: AuthorizedBroker['asPlatform'] = async (method, path, body) => {
+  const asPlatform: AuthorizedBroker['asPlatform'] = async (method, path, body, headers = {}) => {
     const response = await fetch(origin + path, {
       method,
-      headers: { authorization: basic, 'x-broker-api-version': '2.17', 'content-type': 'application/json' },
+      headers: { authorization: basic, 'x-broker-api-version': '2.17', 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.status, body: JSON.parse((await response.text()) || '{}') };

@@ -94,7 +94,7 @@ export function memoryGuard(): MemoryGuard {
       challenge,
       decide,
       confirm: async () => true,
-      async check(request, wanted) {
+      async check(request, wanted, context) {
         const subject = await identify(request);
         if (!subject) return { kind: 'challenge', challenge: await challenge(wanted) };
         if (subject.kind !== 'platform')
@@ -103,7 +103,11 @@ export function memoryGuard(): MemoryGuard {
             : { kind: 'challenge', challenge: await challenge(wanted) };
         for (const { resourceId, scopes } of wanted)
           for (const scope of scopes) {
-            const decision = await decide(subject, { resourceId, scope });
+            const decision = await decide(subject, {
+              resourceId,
+              scope,
+              ...(context === undefined ? {} : { context }),
+            });
             if (decision.outcome !== 'permit') return { kind: 'denied', decision };
           }
         return { kind: 'granted', subject };
