@@ -5,6 +5,12 @@ import { type Parameters, ServiceInstance } from './service-instance.js';
 export type OperationKind = 'provision' | 'update' | 'deprovision';
 export type OperationState = 'in progress' | 'succeeded' | 'failed';
 
+/** How far an operation is, in words for people. */
+export interface OperationProgress {
+  readonly state: OperationState;
+  readonly description: string;
+}
+
 /** What an update makes of the instance once it has succeeded. */
 export interface UpdateTarget {
   readonly planId: string;

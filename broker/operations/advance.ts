@@ -1,15 +1,10 @@
 import type { BrokerDeps } from '../deps.js';
 import { isFinalRefusal } from '../errors.js';
-import { Operation, type UpdateTarget } from '../operation.js';
+import { Operation, type OperationProgress, type UpdateTarget } from '../operation.js';
 import { ServiceInstance } from '../service-instance.js';
 import type { Claim } from './claim.js';
 import { finishOperation } from './finish.js';
 import { isOfFleet, registrationOf } from './wish.js';
-
-export interface Progress {
-  readonly state: 'in progress' | 'succeeded' | 'failed';
-  readonly description: string;
-}
 
 /**
  * One step of a claimed operation: ask how far it is, and record the end when it has come. Idempotent: a step that was
@@ -32,7 +27,7 @@ async function progressOf(
   operation: Operation,
   instance: ServiceInstance,
   signal: AbortSignal,
-): Promise<Progress> {
+): Promise<OperationProgress> {
   try {
     return operation.kind === 'deprovision'
       ? await removal(deps, instance, signal)
@@ -48,7 +43,7 @@ async function creation(
   instance: ServiceInstance,
   target: UpdateTarget | null,
   signal: AbortSignal,
-): Promise<Progress> {
+): Promise<OperationProgress> {
   if (isOfFleet(instance.kind)) return deps.fleet.progress(instance.id);
   if (instance.kind === 'middleware') {
     if (!deps.middleware) return { state: 'failed', description: 'this broker runs no middleware any more' };
@@ -57,13 +52,13 @@ async function creation(
   return { state: 'succeeded', description: `${target?.planKey ?? instance.planKey} is ready` };
 }
 
-async function removal(deps: BrokerDeps, instance: ServiceInstance, signal: AbortSignal): Promise<Progress> {
+async function removal(deps: BrokerDeps, instance: ServiceInstance, signal: AbortSignal): Promise<OperationProgress> {
   if (instance.kind === 'middleware') await deps.middleware?.remove(instance.id, signal);
   return { state: 'succeeded', description: 'deleted' };
 }
 
 /** Platforms stop asking after the plan's maximum_polling_duration; what is not done by then has failed. */
-function overdue(deps: BrokerDeps, operation: Operation, instance: ServiceInstance): Progress | undefined {
+function overdue(deps: BrokerDeps, operation: Operation, instance: ServiceInstance): OperationProgress | undefined {
   const plan = deps.catalog.known(instance.serviceId, operation.target?.planId ?? instance.planId);
   if (!plan || deps.clock.nowMs() - operation.createdAt.getTime() < plan.maximumPollingSeconds * 1000) return undefined;
   const description = `not finished within ${plan.maximumPollingSeconds} s: ${operation.description}`;

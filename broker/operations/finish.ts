@@ -1,16 +1,15 @@
 import type { EntityManager } from 'typeorm';
 import type { BrokerDeps } from '../deps.js';
 import { isFinalRefusal } from '../errors.js';
-import type { Operation } from '../operation.js';
+import type { Operation, OperationProgress } from '../operation.js';
 import type { ServiceInstance } from '../service-instance.js';
-import type { Progress } from './advance.js';
 import { type Claim, lockClaimed } from './claim.js';
 import { lockInstance, removeInstance } from './rows.js';
 import { applyUpdate } from './update.js';
 import { isOfFleet, wishOf } from './wish.js';
 
 /** Records the end of an operation and what follows from it, in one transaction, if the claim still holds. */
-export async function finishOperation(deps: BrokerDeps, claim: Claim, progress: Progress): Promise<void> {
+export async function finishOperation(deps: BrokerDeps, claim: Claim, progress: OperationProgress): Promise<void> {
   await deps.dataSource.transaction(async (manager) => {
     const instance = await lockInstance(manager, claim.instanceId);
     const operation = await lockClaimed(manager, claim);

@@ -1,5 +1,6 @@
 import type { Challenge, Permission } from '../../authz/index.js';
 import type { Grant } from './admissions.js';
+import type { SubscriptionDesk } from './call.js';
 import type { RpcGroup } from './endpoint.js';
 import { scopeOf } from './groups.js';
 import { errorAnswer, type RpcId, type Wire } from './json-rpc.js';
@@ -8,7 +9,6 @@ import type { Metrics } from './metrics.js';
 import type { Perform } from './perform.js';
 import { type RpcElement, type RpcRequest, readMessage } from './read-message.js';
 import { type AnswerSink, answerBudget, type Budget } from './receive.js';
-import type { SubscriptionDesk } from './subscription-desk.js';
 
 /** What a whole message (HTTP body or frame) is answered with. */
 export type Answered =

@@ -1,32 +1,15 @@
 import type { Logger } from '../logger.js';
-import type { Grant } from './admissions.js';
+import type { Call } from './call.js';
 import { type Called, callUpstreams } from './call-upstreams.js';
 import { describeMethods } from './discover.js';
 import type { Filters } from './filters.js';
-import { METHODS, type Method, type Treatment } from './groups.js';
+import { METHODS, type Treatment } from './groups.js';
 import { errorAnswer, idToWire, resultAnswer } from './json-rpc.js';
-import type { RpcRequest } from './read-message.js';
-import type { AnswerSink, Budget } from './receive.js';
 import { failure, type Reply, whole } from './reply.js';
 import { sendTransaction } from './send-transaction.js';
-import type { SubscriptionDesk } from './subscription-desk.js';
 import type { Upstream } from './upstream.js';
 import type { Upstreams } from './upstreams.js';
 import type { Usage } from './usage-ledger.js';
-
-/** A call that was permitted and charged. */
-export interface Call {
-  readonly grant: Grant;
-  readonly request: RpcRequest;
-  readonly method: Method;
-  /** performance.now() at which the caller is told 504. */
-  readonly deadline: number;
-  readonly budget: Budget;
-  /** Only for a single call over HTTP. */
-  readonly sink?: AnswerSink;
-  /** Only on a WebSocket. */
-  readonly subscriptions?: SubscriptionDesk;
-}
 
 export interface PerformParts {
   readonly upstreams: Upstreams;

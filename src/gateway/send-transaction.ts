@@ -1,8 +1,8 @@
 import { isHex, keccak256 } from 'viem';
 import type { Logger } from '../logger.js';
+import type { Call } from './call.js';
 import { callUpstreams } from './call-upstreams.js';
 import { idToWire, resultAnswer } from './json-rpc.js';
-import type { Call } from './perform.js';
 import { failure, type Reply, whole } from './reply.js';
 import type { Upstream } from './upstream.js';
 

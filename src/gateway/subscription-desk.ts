@@ -1,18 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { Call, SubscriptionDesk } from './call.js';
 import { errorAnswer, resultAnswer, toWire, type Wire } from './json-rpc.js';
-import type { Call } from './perform.js';
 import { type Reply, whole } from './reply.js';
 import type { SubscriptionHub } from './subscription-hub.js';
 import type { Upstream } from './upstream.js';
 import { SubscriptionRefused } from './upstream-socket.js';
-
-/** The subscriptions of one WebSocket, as the calls of one message see them. */
-export interface SubscriptionDesk {
-  /** Notifications begin only after the message was answered. */
-  subscribe(call: Call, upstreams: readonly Upstream[]): Promise<Reply>;
-  /** Whether there was such a subscription. */
-  unsubscribe(id: unknown): boolean;
-}
 
 interface Subscription {
   readonly upstream: Upstream;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { compileSchema, problems, type Schema } from '../validate.js';
 import type { BeaconNode } from './beacon/beacon-node.js';
-import { type BeaconFaults, NO_BEACON_FAULTS } from './beacon/beacon-node.js';
+import { type BeaconFaults, NO_BEACON_FAULTS } from './beacon/node-view.js';
 import type { Chain } from './chain/chain.js';
 import { type ExecutionFaults, type ExecutionNode, NO_EXECUTION_FAULTS } from './execution/execution-node.js';
 import { type Answer, ok, Refusal, type Request, type Route } from './http.js';

@@ -76,6 +76,13 @@ describe('who may import whom (architecture.md)', () => {
     });
   }
 
+  it('nothing inside an area imports in circles', () => {
+    const circles = AREAS.flatMap((area) =>
+      circlesOf(all.filter(({ from, to }) => [from, to].every((file) => areaOf(file) === area))),
+    );
+    expect(circles).to.deep.equal([]);
+  });
+
   it('an entity imports no routes, and nothing but main and the tests imports app', () => {
     const wrong = all.filter(
       ({ from, to }) => (to === 'src/app.ts' && from !== 'src/main.ts') || (/-routes\.ts$/.test(to) && isEntity(from)),
@@ -83,6 +90,14 @@ describe('who may import whom (architecture.md)', () => {
     expect(wrong).to.deep.equal([]);
   });
 });
+
+/** What is left when files that import nothing of the rest have been taken away, again and again, from either end. */
+function circlesOf(edges: readonly Import[]): readonly string[] {
+  const importing = new Set(edges.map(({ from }) => from));
+  const imported = new Set(edges.map(({ to }) => to));
+  const left = edges.filter(({ from, to }) => importing.has(to) && imported.has(from));
+  return left.length < edges.length ? circlesOf(left) : left.map(({ from, to }) => `${from} → ${to}`);
+}
 
 function isEntity(file: string): boolean {
   return /^@Entity\(/m.test(readFileSync(join(ROOT, file), 'utf8'));

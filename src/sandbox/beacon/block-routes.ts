@@ -1,7 +1,7 @@
 import type { Block, IncludedVotes } from '../chain/block.js';
 import { EMPTY_SIGNATURE } from '../chain/block.js';
 import { Refusal, type Request, type Route } from '../http.js';
-import { data, type NodeView } from './beacon-node.js';
+import { data, type NodeView } from './node-view.js';
 
 /** Headers and blocks. A block's body holds only what the simulation has: randao, graffiti, fee recipient, attestations. */
 export function blockRoutes(view: NodeView): Route[] {

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Block } from '../chain/block.js';
 import { epochOf, firstSlot } from '../chain/spec.js';
 import { Refusal, type Route } from '../http.js';
-import type { NodeView } from './beacon-node.js';
+import type { NodeView } from './node-view.js';
 
 const TOPICS = ['head', 'block', 'finalized_checkpoint'];
 

@@ -1,6 +1,6 @@
 import { CHAIN_ID, configSpec, DEPOSIT_CONTRACT_ADDRESS, FORK_VERSIONS } from '../chain/spec.js';
 import { ok, type Route } from '../http.js';
-import type { NodeView } from './beacon-node.js';
+import type { NodeView } from './node-view.js';
 
 /** The beginning of each implementation's version string as the real one writes it. */
 const VERSIONS: Readonly<Record<string, string>> = {

@@ -1,8 +1,8 @@
 import { compileSchema, problems } from '../../validate.js';
 import { type AttestationData, blockBodyRoot } from '../chain/signing.js';
 import { Refusal, type Request, type Route } from '../http.js';
-import type { NodeView } from './beacon-node.js';
 import { readBitlist } from './block-routes.js';
+import type { NodeView } from './node-view.js';
 
 const number = { type: 'string', pattern: '^\\d{1,15}$' };
 const root = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' };

@@ -1,8 +1,8 @@
 import { epochOf } from '../chain/spec.js';
 import { presentValidator, type Validator } from '../chain/validators.js';
 import { Refusal, type Request, type Route } from '../http.js';
-import { data, type NodeView } from './beacon-node.js';
 import { currentFork } from './node-routes.js';
+import { data, type NodeView } from './node-view.js';
 
 const ID_LIMIT = 100_000;
 

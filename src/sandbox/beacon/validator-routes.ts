@@ -1,7 +1,7 @@
 import type { BlockBody } from '../chain/signing.js';
 import { epochOf, firstSlot, SLOTS_PER_EPOCH, ZERO_ROOT } from '../chain/spec.js';
 import { ok, Refusal, type Request, type Route } from '../http.js';
-import { data, decimal, type NodeView } from './beacon-node.js';
+import { data, decimal, type NodeView } from './node-view.js';
 import { strings } from './state-routes.js';
 
 /** `/eth/v1/validator/*`: duties, what to sign, liveness, registrations. */
