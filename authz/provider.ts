@@ -24,7 +24,7 @@ export function storedSecret(secret: string): string {
 export interface ProviderSetUp {
   readonly deps: AuthorizationDeps;
   readonly lifetimes: Lifetimes;
-  readonly keys: SigningKeys;
+  readonly signing: Awaited<ReturnType<SigningKeys['signing']>>;
   readonly umaGrant: GrantHandler;
   readonly refresh: GrantHandler;
 }
@@ -74,10 +74,10 @@ const RENAMED: ReadonlyMap<string, { readonly status: number; readonly error: st
   ['requested grant type is not allowed for this client', { status: 400, error: 'unauthorized_client' }],
 ]);
 
-function configuration({ deps, lifetimes, keys }: ProviderSetUp): Configuration {
+function configuration({ deps, lifetimes, signing }: ProviderSetUp): Configuration {
   return {
     adapter: oauthAdapter(deps.dataSource, deps.clock),
-    jwks: { keys: [keys.signing.jwk] as NonNullable<Configuration['jwks']>['keys'] },
+    jwks: { keys: [signing.jwk] as NonNullable<Configuration['jwks']>['keys'] },
     clients: builtInClients(deps),
     scopes: [PAT_SCOPE],
     responseTypes: [],
@@ -93,7 +93,7 @@ function configuration({ deps, lifetimes, keys }: ProviderSetUp): Configuration 
       rpInitiatedLogout: { enabled: false },
       resourceIndicators: { enabled: false },
     },
-    cookies: { keys: [keys.signing.kid] },
+    cookies: { keys: [signing.kid] },
     ttl: { ClientCredentials: lifetimes.pat },
     findAccount: () => undefined,
   };

@@ -84,7 +84,7 @@ export class Rpts {
         new Date(expiresAt * 1000),
       ],
     );
-    const { kid, key } = this.keys.signing;
+    const { kid, key } = await this.keys.signing();
     return new SignJWT({
       client_id: rpt.clientId,
       permissions: onWire(rpt.permissions),

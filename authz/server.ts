@@ -14,6 +14,7 @@ import { createGuard } from './guard.js';
 import { renderErrors } from './http.js';
 import { claimsRoutes } from './interaction/claims-routes.js';
 import { SignIn } from './interaction/sign-in.js';
+import { keyRotationJob } from './key-rotation.js';
 import { openIdMetadata, uma2Metadata } from './metadata.js';
 import { hasRecords, oauthAdapter } from './oauth-adapter.js';
 import { Pcts } from './pct.js';
@@ -75,7 +76,7 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
   const provider = createProvider({
     deps,
     lifetimes: parts.lifetimes,
-    keys: parts.keys,
+    signing: await parts.keys.signing(),
     umaGrant: umaGrant(parts),
     refresh: refreshGrant(parts),
   });
@@ -88,6 +89,7 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
     guard: parts.guard,
     jobs: [
       expiryJob(deps.dataSource, deps.clock, parts.lifetimes),
+      keyRotationJob(parts.keys),
       forgetDecisionsJob(deps.dataSource, deps.options.keepDecisionsDays ?? KEEP_DECISIONS_DAYS, deps.logger),
     ],
     rotateSigningKeys: () => parts.keys.rotate(),
@@ -109,7 +111,7 @@ function createParts(deps: AuthorizationDeps) {
   const { dataSource, clock, issuer, options } = deps;
   const operatorId = deps.operator.clientId;
   const lifetimes: Lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
-  const keys = new SigningKeys(dataSource, deps.sealingKey, clock, lifetimes.rpt);
+  const keys = new SigningKeys(dataSource, deps.sealingKey, clock);
   const rpts = new Rpts(dataSource, keys, clock, { issuer, operatorId, lifetimeSeconds: lifetimes.rpt });
   const assessor = new Assessor(deps.policy, deps.facts, deps.decisions, clock, operatorId);
   const resources = new Resources(dataSource, clock);
@@ -200,8 +202,8 @@ export function discoveryRoutes(
   router.get('/.well-known/openid-configuration', (ctx) => {
     ctx.body = openIdMetadata(deps.issuer, deps.claims.formats);
   });
-  router.get('/jwks', (ctx) => {
-    ctx.body = parts.keys.jwks;
+  router.get('/jwks', async (ctx) => {
+    ctx.body = await parts.keys.jwks();
     ctx.type = 'application/jwk-set+json';
   });
   return router;

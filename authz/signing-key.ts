@@ -6,10 +6,12 @@ import type { SealingKey } from './deps.js';
 
 export const SIGNING_ALGORITHM = 'ES256';
 const PURPOSE = 'authz signing key';
+/** So long another replica may go on signing with a key that was retired here. */
+const LOOK_MS = 30_000;
 /** Any number that no other advisory lock uses; taken while a key is made. */
 const LOCK = 4_927_001;
 
-/** A key RPTs are signed with. A retired one stays published until no RPT it signed can be alive. */
+/** A key RPTs are signed with. A retired one stays published until no RPT it signed can be shown any more (expiry.ts). */
 @Entity('signing_key')
 export class SigningKey {
   /** RFC 7638 thumbprint. */
@@ -44,7 +46,6 @@ export class SigningKeys {
     private readonly dataSource: DataSource,
     private readonly sealingKey: SealingKey,
     private readonly clock: Clock,
-    private readonly rptLifetimeSeconds: number,
   ) {}
 
   /** Loads the keys; makes the first one, once among all replicas. */
@@ -58,24 +59,29 @@ export class SigningKeys {
 
   /** Signs with a new key from now on; the old ones go on verifying until the RPTs they signed have expired. */
   async rotate(): Promise<void> {
+    await this.#retireBefore(new Date(this.clock.nowMs()));
+  }
+
+  /** As `rotate`, when the key in force is older than this. At every replica at once it happens once. */
+  async rotateOlderThan(seconds: number): Promise<void> {
+    await this.#retireBefore(new Date(this.clock.nowMs() - seconds * 1000));
+  }
+
+  async #retireBefore(createdUntil: Date): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
       await manager.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
-      const now = new Date(this.clock.nowMs());
-      await manager.query('UPDATE signing_key SET retired_at = $1 WHERE retired_at IS NULL', [now]);
-      await this.#create(manager);
+      const [retired] = (await manager.query(
+        'UPDATE signing_key SET retired_at = $1 WHERE retired_at IS NULL AND created_at <= $2 RETURNING kid',
+        [new Date(this.clock.nowMs()), createdUntil],
+      )) as [unknown[], number];
+      if (retired.length > 0) await this.#create(manager);
     });
     await this.reload();
   }
 
   async reload(): Promise<void> {
     this.#lastLookMs = this.clock.nowMs();
-    const oldest = new Date(this.clock.nowMs() - 2 * this.rptLifetimeSeconds * 1000);
-    const rows = await this.dataSource
-      .getRepository(SigningKey)
-      .createQueryBuilder('key')
-      .where('key.retired_at IS NULL OR key.retired_at > :oldest', { oldest })
-      .orderBy('key.created_at', 'DESC')
-      .getMany();
+    const rows = await this.dataSource.getRepository(SigningKey).find({ order: { createdAt: 'DESC' } });
     const current = rows.find((row) => row.retiredAt === null);
     if (current === undefined) throw new Error('no signing key in force');
     const publicKeys = new Map<string, CryptoKey>();
@@ -88,19 +94,27 @@ export class SigningKeys {
     };
   }
 
-  get signing(): LoadedKeys['signing'] {
+  /** What to sign with; looks again now and then, since another replica may have rotated. */
+  async signing(): Promise<LoadedKeys['signing']> {
+    await this.#lookAfter(LOOK_MS);
     return this.#keys.signing;
   }
 
-  get jwks(): LoadedKeys['jwks'] {
+  /** The published keys (RFC 7517). */
+  async jwks(): Promise<LoadedKeys['jwks']> {
+    await this.#lookAfter(LOOK_MS);
     return this.#keys.jwks;
   }
 
   /** The public key of this id; looks again in the database (at most once a second) for one another replica made. */
   async find(kid: string | undefined): Promise<CryptoKey | undefined> {
     if (kid === undefined) return undefined;
-    if (!this.#keys.publicKeys.has(kid) && this.clock.nowMs() - this.#lastLookMs >= 1000) await this.reload();
+    if (!this.#keys.publicKeys.has(kid)) await this.#lookAfter(1000);
     return this.#keys.publicKeys.get(kid);
+  }
+
+  async #lookAfter(milliseconds: number): Promise<void> {
+    if (this.clock.nowMs() - this.#lastLookMs >= milliseconds) await this.reload();
   }
 
   get #keys(): LoadedKeys {

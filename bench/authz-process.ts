@@ -152,7 +152,7 @@ async function authz(issuer: string): Promise<Part> {
     const spent = await mint(count);
     const [ticket = ''] = await mint(1);
     const token = await claimFor(ticket);
-    const keys = new SigningKeys(dataSource, sealingKey, systemClock, LIFETIMES.rpt);
+    const keys = new SigningKeys(dataSource, sealingKey, systemClock);
     await keys.open();
     const rpts = new Rpts(dataSource, keys, systemClock, { issuer, operatorId: CLIENT.clientId, lifetimeSeconds: 900 });
     const grants = new Grants(dataSource, systemClock, LIFETIMES);

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { decodeJwt, exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import {
   basic,
   bearerOf,
@@ -209,5 +209,36 @@ describe('Guard', () => {
       ['escape'],
     );
     expect(JSON.stringify(stored)).to.not.include('"d"');
+  });
+
+  it('a signing key serves 90 days; the other replica signs with its successor within half a minute', async () => {
+    const rptFrom = async ({ issuer }: TestAuthorization) => {
+      const ticket = ticketIn(await call(guardedUrl(issuer, plan, 'instance:create')));
+      return present(issuer, CLI, ticket, await walletClaim(authz.issuer, ticket));
+    };
+    const kidOf = async (from: TestAuthorization) =>
+      decodeProtectedHeader((await rptFrom(from)).body.access_token as string).kid;
+    const job = authz.server.jobs.find(({ name }) => name === 'authz-key-rotation');
+    const rotate = () => job?.run(new AbortController().signal);
+    const replica = await startAuthorization({}, authz);
+    try {
+      const first = await kidOf(authz);
+      await rotate();
+      expect(await kidOf(authz)).to.equal(first);
+      await authz.database.dataSource.query(
+        "UPDATE signing_key SET created_at = created_at - interval '90 days' WHERE retired_at IS NULL",
+      );
+      await Promise.all([rotate(), rotate()]);
+      const next = await kidOf(authz);
+      expect(next).to.not.equal(first);
+      replica.skewMs = 30_000;
+      const rpt = await rptFrom(replica);
+      expect(decodeProtectedHeader(rpt.body.access_token as string).kid).to.equal(next);
+      expect((await call(guardedUrl(authz.issuer, plan, 'instance:create'), bearerOf(rpt))).status).to.equal(200);
+      const inForce = await authz.database.dataSource.query('SELECT kid FROM signing_key WHERE retired_at IS NULL');
+      expect(inForce).to.deep.equal([{ kid: next }]);
+    } finally {
+      await replica.close();
+    }
   });
 });
