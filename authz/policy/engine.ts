@@ -131,6 +131,7 @@ class WatchingEngine implements PolicyEngine {
       this.#options.logger.info({ policySet: files.hash, policies }, 'policies changed');
       for (const listener of this.#listeners) listener();
     }
+    if (this.#fault !== undefined) this.#options.logger.info({ policySet: this.hash() }, 'policy files are good again');
     this.#fault = undefined;
   }
 

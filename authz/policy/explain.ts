@@ -29,7 +29,7 @@ export interface ExplainedPolicy {
 
 export interface Explanation {
   readonly assessment: Assessment;
-  /** Every policy that could have a say in this question, forbids first. */
+  /** Every policy that could have a say in this question: what decides it first, then the permits nearest to passing. */
   readonly policies: readonly ExplainedPolicy[];
 }
 
@@ -39,8 +39,17 @@ export function explain(decider: Decider, request: AssessRequest): Explanation {
   const policies = decider
     .candidates(question)
     .map((policy) => explained(policy, question))
-    .sort((one, other) => Number(other.effect === 'forbid') - Number(one.effect === 'forbid'));
+    .sort((one, other) => distance(one) - distance(other));
   return { assessment: decider.assess(request), policies };
+}
+
+/** How far a policy is from having its say: applying forbids, applying permits, permits by what they lack, idle forbids. */
+function distance({ effect, applies, conditions }: ExplainedPolicy): number {
+  if (applies) return effect === 'forbid' ? -2 : -1;
+  if (effect === 'forbid') return Number.MAX_SAFE_INTEGER;
+  const fixed = conditions.filter(({ facts }) => !Object.keys(facts).every((name) => name.startsWith('context.')));
+  // What the party can show weighs less than what it and the resource are.
+  return conditions.length + fixed.length * conditions.length;
 }
 
 function explained(policy: Policy, question: Question): ExplainedPolicy {

@@ -8,6 +8,7 @@ const PAGE = 1_000;
 export interface DecisionFilter {
   readonly party?: string;
   readonly resourceKey?: string;
+  readonly outcome?: string;
   readonly since?: string;
   /** Only this one. */
   readonly id?: string;
@@ -31,6 +32,7 @@ export async function readDecisions(
     const query = new URLSearchParams({ limit: String(Math.min(PAGE, limit - found.length)) });
     if (filter.party !== undefined) query.set('party', filter.party);
     if (filter.resourceKey !== undefined) query.set('resource_key', filter.resourceKey);
+    if (filter.outcome !== undefined) query.set('outcome', filter.outcome);
     if (filter.since !== undefined) query.set('since', filter.since);
     if (before !== undefined) query.set('before', before);
     const page = (await operator.call('GET', `/authz/decisions?${query}`)).body as unknown as {

@@ -11,6 +11,7 @@ interface Options {
   readonly policies: string;
   readonly party?: string;
   readonly resource?: string;
+  readonly outcome?: string;
   readonly decisions?: string;
   readonly question?: string;
   readonly json?: boolean;
@@ -23,13 +24,17 @@ const LOOK_BACK = 1_000;
 export function policyExplainCommand(): Command {
   return new Command('explain')
     .description('say why a recorded request passed or would not, and what would have to change')
-    .argument('[id]', 'a decision of the log; without it the newest that fits')
+    .argument(
+      '[id]',
+      'a decision of the log; without it the newest that fits (of reading the log itself only with --resource policies)',
+    )
     .addOption(policiesOption('the policy folder to explain with'))
     .option(
       '--party <party>',
       'only decisions on this party: eip155:<chain>:0x…, client:<client_id> or platform:<username>',
     )
     .option('--resource <key>', 'only decisions on this resource: validator-nimbus/geth')
+    .option('--outcome <outcome>', 'only decisions with this outcome: permit, owner_approval, deny or need_info')
     .option('--decisions <file>', 'decisions exported by `policy replay --export`, instead of the running broker')
     .option('--question <file>', 'a question of your own as JSON, asked of the files alone')
     .option('--json', 'one JSON document on stdout')
@@ -52,13 +57,17 @@ async function decisionOf(id: string | undefined, options: Options): Promise<Rec
   const filter = {
     ...(options.party === undefined ? {} : { party: options.party }),
     ...(options.resource === undefined ? {} : { resourceKey: options.resource }),
+    ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
   };
   const one = id === undefined ? filter : { id };
   const found = await readDecisions(options.decisions, one, id === undefined ? LOOK_BACK : 1, () => undefined);
   const fits = (decision: RecordedDecision) =>
     (id === undefined || decision.id === id) &&
     (options.party === undefined || decision.party === options.party) &&
-    (options.resource === undefined || decision.resource.key === options.resource);
+    (options.outcome === undefined || decision.outcome === options.outcome) &&
+    (options.resource === undefined
+      ? id !== undefined || decision.resource.type !== 'policies'
+      : decision.resource.key === options.resource);
   const decision = found.find(fits);
   if (decision === undefined) throw new DomainError('NoDecision', 'no recorded decision fits');
   return decision;

@@ -51,14 +51,17 @@ async function replayAll(options: Options): Promise<void> {
     process.stdout.write(`${JSON.stringify({ decisions: decisions.length, counts, changed: rows })}\n`);
     return;
   }
+  const lines = new Map<string, number>();
   for (const { decision, change, now } of changed) {
     const what = `${decision.scopes.join(' ')} on ${decision.resource.type} ${decision.resource.key}`;
     const then =
       change === 'undecidable'
         ? 'hangs on claims the log does not keep'
         : `${decision.outcome} → ${now?.outcome} (${now?.reason})`;
-    process.stdout.write(`${change.padEnd(12)}${decision.party}  ${what}: ${then}\n`);
+    const line = `${change.padEnd(12)}${decision.party}  ${what}: ${then}`;
+    lines.set(line, (lines.get(line) ?? 0) + 1);
   }
+  for (const [line, times] of lines) process.stdout.write(`${line}${times > 1 ? ` (${times} times)` : ''}\n`);
   const summary = Object.entries(counts).map(([change, count]) => `${count} ${change}`);
   process.stdout.write(`${decisions.length} decisions asked again: ${summary.join(', ')}\n`);
 }

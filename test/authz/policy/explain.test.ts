@@ -45,6 +45,16 @@ describe('policy explain', () => {
     );
     expect(policies[1]).to.include({ applies: true });
   });
+
+  it('of what does not apply the nearest permit comes first, idle forbids last', async () => {
+    const text = `
+      @id("idle") forbid (principal, action, resource) when { resource.share_ppm > 99 };
+      @id("far") permit (principal, action, resource) when { resource.share_ppm < 1 && principal.kind == "operator" };
+      @id("fixed") permit (principal, action, resource) when { principal.kind == "operator" };
+      @id("near") permit (principal, action, resource) when { context.claims has email };`;
+    const { policies } = explain(await deciderOf(text), asked(50));
+    expect(policies.map(({ policy }) => policy.split(' ')[1])).to.deep.equal(['near', 'fixed', 'far', 'idle']);
+  });
 });
 
 describe('policy replay', () => {

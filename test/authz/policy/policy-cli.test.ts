@@ -70,6 +70,8 @@ describe('ovsb policy', () => {
       .to.include('with these files: deny')
       .and.include('operator.cedar')
       .and.include('principal.kind is "party"');
+    expect(ovsbPolicy('explain', '--decisions', file, '--outcome', 'deny').err).to.include('no recorded decision fits');
+    expect(ovsbPolicy('explain', '--decisions', file, '--outcome', 'permit').code).to.equal(0);
     const replayed = ovsbPolicy('replay', '--decisions', file);
     expect(replayed.out)
       .to.match(/^loses {7}client:app {2}pause on fleet fleet: permit → deny/)
