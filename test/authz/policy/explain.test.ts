@@ -48,8 +48,8 @@ describe('policy explain', () => {
 
   it('of what does not apply the nearest permit comes first, idle forbids last', async () => {
     const text = `
-      @id("idle") forbid (principal, action, resource) when { resource.share_ppm > 99 };
-      @id("far") permit (principal, action, resource) when { resource.share_ppm < 1 && principal.kind == "operator" };
+      @id("idle") forbid (principal, action, resource is OVSB::Plan) when { resource has share_ppm && resource.share_ppm > 99 };
+      @id("far") permit (principal, action, resource is OVSB::Plan) when { resource has share_ppm && resource.share_ppm < 1 && principal.kind == "operator" };
       @id("fixed") permit (principal, action, resource) when { principal.kind == "operator" };
       @id("near") permit (principal, action, resource) when { context.claims has email };`;
     const { policies } = explain(await deciderOf(text), asked(50));
