@@ -116,7 +116,7 @@ describe('required claims are derived from the policies', () => {
     expect((await assess(template, nobody, more)).needs).to.deep.equal(['eth_address']);
   });
 
-  it('a second owner’s policies rule its resources only; the operator’s forbids rule everybody’s', async () => {
+  it('B3: a second owner’s policies rule its resources only; the operator’s forbids rule everybody’s', async () => {
     const more = {
       'owners/photos/p.cedar': '@id("album") permit (principal, action, resource) when { context.scope == "view" };',
       'forbid.cedar': '@id("night") forbid (principal, action, resource) when { context.hour < 6 };',
