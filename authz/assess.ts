@@ -84,26 +84,20 @@ async function withApprovals(
 ): Promise<Omit<Assessed, 'asker'>> {
   const first = conclude(verdicts);
   if (first.kind !== 'owner_approval') return { conclusion: first, approved: false };
+  const answer = await parts.queue.ask(
+    first.waiting.map(({ resourceId, scope, assessment: { reason, policies } }) => {
+      const resource = resources.get(resourceId);
+      if (resource === undefined) throw new Error('assessed a resource that was not loaded');
+      return { party: asker.party, clientId: request.client.id, resource, scopes: [scope], reason, policies };
+    }),
+  );
+  if (answer.state === 'refused') return { conclusion: { kind: 'denied', reason: answer.reason }, approved: false };
   const settled = new Map<Verdict, Verdict>();
-  for (const verdict of first.waiting) {
-    const resource = resources.get(verdict.resourceId);
-    if (resource === undefined) throw new Error('assessed a resource that was not loaded');
+  first.waiting.forEach((verdict, index) => {
     const { reason, policies } = verdict.assessment;
-    const standing = await parts.queue.ask({
-      party: asker.party,
-      clientId: request.client.id,
-      resource,
-      scopes: [verdict.scope],
-      reason,
-      policies,
-    });
-    if (standing.state === 'approved')
+    if (answer.approved[index] === true)
       settled.set(verdict, { ...verdict, assessment: { outcome: 'permit', reason, policies } });
-    if (standing.state === 'denied') {
-      const because = standing.reason === undefined ? '' : `: ${standing.reason}`;
-      return { conclusion: { kind: 'denied', reason: `the owner refused${because}` }, approved: false };
-    }
-  }
+  });
   const conclusion = conclude(verdicts.map((verdict) => settled.get(verdict) ?? verdict));
   return { conclusion, approved: conclusion.kind === 'granted' };
 }

@@ -175,21 +175,19 @@ async function awaitOwner(
   if (await parts.queue.honour(subject.party, resource.id, scope, digest)) {
     return { outcome: 'permit', reason: `approved by the owner: ${answer.reason}`, policies: answer.policies };
   }
-  const standing = await parts.queue.ask({
-    party: subject.party,
-    clientId: subject.clientId,
-    resource,
-    scopes: [scope],
-    ...(digest !== undefined && { digest }),
-    reason: answer.reason,
-    policies: answer.policies,
-  });
-  if (standing.state !== 'denied') return { ...decisionOf(answer), outcome: 'owner_approval' };
-  return {
-    ...decisionOf(answer),
-    outcome: 'deny',
-    reason: `the owner refused${standing.reason ? `: ${standing.reason}` : ''}`,
-  };
+  const answered = await parts.queue.ask([
+    {
+      party: subject.party,
+      clientId: subject.clientId,
+      resource,
+      scopes: [scope],
+      ...(digest !== undefined && { digest }),
+      reason: answer.reason,
+      policies: answer.policies,
+    },
+  ]);
+  if (answered.state === 'open') return { ...decisionOf(answer), outcome: 'owner_approval' };
+  return { ...decisionOf(answer), outcome: 'deny', reason: answered.reason };
 }
 
 function decisionOf({ reason, policies }: Assessment): Omit<Decision, 'outcome'> {

@@ -1,11 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../../src/clock.js';
+import { invalidRequest } from '../errors.js';
 import type { Resource } from '../protection/resource.js';
 import { ApprovalRequest } from './approval-request.js';
 
 /** A refusal answers the same party's repeats for this long; after that it may ask again. */
 const DENIAL_SECONDS = 15 * 60;
+/** What waits at once. Beyond it a request is refused and nothing is filed, so that no party keeps the owner from the others'. */
+const MAX_PENDING_OF_PARTY = 50;
+const MAX_PENDING = 2_000;
+
+/** Which requests to list. */
+export interface ApprovalFilter {
+  readonly state?: ApprovalRequest['state'];
+  readonly limit: number;
+  /** Id of the last one of the page before. */
+  readonly before?: string;
+}
 
 export interface Waiting {
   readonly party: string;
@@ -18,10 +30,15 @@ export interface Waiting {
   readonly policies: readonly string[];
 }
 
-export type Standing =
-  | { readonly state: 'approved' }
-  | { readonly state: 'denied'; readonly reason: string | undefined }
-  | { readonly state: 'pending' };
+/** How the owner stands to what was asked. `refused` says in people's words why, and then nothing was filed. */
+export type Answer =
+  | { readonly state: 'refused'; readonly reason: string }
+  /** Of each request in turn: may it go on, or does it wait? */
+  | { readonly state: 'open'; readonly approved: readonly boolean[] };
+
+type Standing =
+  | { readonly state: 'approved' | 'pending' | 'unknown' }
+  | { readonly state: 'refused'; readonly reason: string };
 
 /** Requests that policies leave to the resource owner. */
 export class ApprovalQueue {
@@ -31,19 +48,46 @@ export class ApprovalQueue {
     private readonly lifetimeSeconds: number,
   ) {}
 
-  /** How the owner stands to this request; files it when it is new. Safe to call in parallel: one pending row results. */
-  async ask(waiting: Waiting): Promise<Standing> {
-    const known = await this.#standing(waiting);
-    if (known !== undefined) return known;
-    const now = new Date(this.clock.nowMs());
-    await this.dataSource.query(
+  /**
+   * How the owner stands to these requests of one party; files the new ones, all or none. Safe to call in parallel: one
+   * pending row results of each, and the bounds hold. One that was not decided in time is refused once, then filed anew.
+   */
+  async ask(all: readonly Waiting[]): Promise<Answer> {
+    const known = await this.#standings(all, this.dataSource.manager);
+    if (isSettled(known)) return answerOf(known);
+    return this.dataSource.transaction(async (manager) => {
+      // Who counts the queue must be alone with it.
+      await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('approval queue', 0))`);
+      const standings = await this.#standings(all, manager);
+      if (isSettled(standings)) return answerOf(standings);
+      const fresh = all.filter((_, index) => standings[index]?.state === 'unknown');
+      const full = await this.#full(fresh, manager);
+      if (full !== undefined) return { state: 'refused', reason: full };
+      for (const waiting of fresh) await this.#file(waiting, manager);
+      return answerOf(standings);
+    });
+  }
+
+  /** Why there is no room for these, if there is none. */
+  async #full(fresh: readonly Waiting[], manager: EntityManager): Promise<string | undefined> {
+    const [count] = (await manager.query(
+      `SELECT count(*)::int AS total, count(*) FILTER (WHERE party = $1)::int AS own
+       FROM approval_request WHERE state = 'pending' AND expires_at > $2`,
+      [fresh[0]?.party, new Date(this.clock.nowMs())],
+    )) as { total: number; own: number }[];
+    const { total = 0, own = 0 } = count ?? {};
+    if (own + fresh.length > MAX_PENDING_OF_PARTY)
+      return `${own} requests of this party wait for the owner, and no more than ${MAX_PENDING_OF_PARTY} may`;
+    if (total + fresh.length > MAX_PENDING) return 'too many requests wait for the owner: ask again later';
+    return undefined;
+  }
+
+  async #file(waiting: Waiting, manager: EntityManager): Promise<void> {
+    const now = this.clock.nowMs();
+    await manager.query(
       `INSERT INTO approval_request
          (id, party, client_id, resource_id, resource, scopes, digest, reason, policies, state, created_at, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10, $11)
-       ON CONFLICT (party, resource_id, scopes, digest) WHERE state = 'pending'
-       DO UPDATE SET reason = excluded.reason, policies = excluded.policies,
-         created_at = CASE WHEN approval_request.expires_at <= excluded.created_at THEN excluded.created_at ELSE approval_request.created_at END,
-         expires_at = CASE WHEN approval_request.expires_at <= excluded.created_at THEN excluded.expires_at ELSE approval_request.expires_at END`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10, $11)`,
       [
         randomUUID(),
         waiting.party,
@@ -54,11 +98,10 @@ export class ApprovalQueue {
         waiting.digest ?? '',
         waiting.reason,
         waiting.policies,
-        now,
-        new Date(now.getTime() + this.lifetimeSeconds * 1000),
+        new Date(now),
+        new Date(now + this.lifetimeSeconds * 1000),
       ],
     );
-    return { state: 'pending' };
   }
 
   /**
@@ -91,9 +134,27 @@ export class ApprovalQueue {
     return used.length > 0;
   }
 
-  /** Newest first. Expired ones that nobody decided are shown as `expired`. */
-  async list(limit = 500): Promise<ApprovalRequest[]> {
-    return this.dataSource.getRepository(ApprovalRequest).find({ order: { createdAt: 'DESC' }, take: limit });
+  /** Newest first; what has lapsed is `expired`. @throws invalid_request when `before` is no request. */
+  async list({ state, limit, before }: ApprovalFilter): Promise<ApprovalRequest[]> {
+    if (before !== undefined && (await this.find(before)) === undefined)
+      throw invalidRequest('before names no request: begin again without it');
+    const query = this.dataSource.getRepository(ApprovalRequest).createQueryBuilder('r');
+    if (state !== undefined)
+      query.andWhere(
+        `CASE WHEN r.state IN ('pending', 'approved') AND r.expires_at <= :now THEN 'expired' ELSE r.state END = :state`,
+        {
+          now: new Date(this.clock.nowMs()),
+          state,
+        },
+      );
+    if (before !== undefined)
+      query.andWhere(
+        '(r.created_at, r.id) < (SELECT b.created_at, b.id FROM approval_request b WHERE b.id = :before)',
+        {
+          before,
+        },
+      );
+    return query.orderBy('r.createdAt', 'DESC').addOrderBy('r.id', 'DESC').limit(limit).getMany();
   }
 
   /** Decides a pending request, once. Returns it, or undefined when there is none by this id that waits. */
@@ -117,19 +178,45 @@ export class ApprovalQueue {
     return (await this.dataSource.getRepository(ApprovalRequest).findOneBy({ id })) ?? undefined;
   }
 
-  async #standing(waiting: Waiting): Promise<Standing | undefined> {
-    const [row] = (await this.dataSource.query(
-      `SELECT state, decision_reason FROM approval_request
-       WHERE party = $1 AND resource_id = $2 AND scopes @> $3 AND digest = $4 AND expires_at > $5
-         AND state IN ('pending', 'approved', 'denied')
-       ORDER BY created_at DESC LIMIT 1`,
-      [waiting.party, waiting.resource.id, waiting.scopes, waiting.digest ?? '', new Date(this.clock.nowMs())],
-    )) as { state: 'pending' | 'approved' | 'denied'; decision_reason: string | null }[];
-    if (row === undefined) return undefined;
-    return row.state === 'denied'
-      ? { state: 'denied', reason: row.decision_reason ?? undefined }
-      : { state: row.state };
+  async #standings(all: readonly Waiting[], manager: EntityManager): Promise<readonly Standing[]> {
+    const standings: Standing[] = [];
+    for (const waiting of all) standings.push(await this.#standing(waiting, manager));
+    return standings;
   }
+
+  async #standing(waiting: Waiting, manager: EntityManager): Promise<Standing> {
+    const now = new Date(this.clock.nowMs());
+    const [row] = (await manager.query(
+      `SELECT id, state, decision_reason, expires_at <= $5 AS lapsed FROM approval_request
+       WHERE party = $1 AND resource_id = $2 AND scopes @> $3 AND digest = $4
+         AND (state = 'pending' OR state IN ('approved', 'denied') AND expires_at > $5)
+       ORDER BY created_at DESC LIMIT 1`,
+      [waiting.party, waiting.resource.id, waiting.scopes, waiting.digest ?? '', now],
+    )) as { id: string; state: 'pending' | 'approved' | 'denied'; decision_reason: string | null; lapsed: boolean }[];
+    if (row === undefined) return { state: 'unknown' };
+    if (row.lapsed) return this.#lapse(row.id, now, manager);
+    if (row.state !== 'denied') return { state: row.state };
+    return { state: 'refused', reason: `the owner refused${row.decision_reason ? `: ${row.decision_reason}` : ''}` };
+  }
+
+  /** Whoever ends it is told; to others, and later, it is as if it had not been. */
+  async #lapse(id: string, now: Date, manager: EntityManager): Promise<Standing> {
+    const [lapsed] = (await manager.query(
+      `UPDATE approval_request SET state = 'expired' WHERE id = $1 AND state = 'pending' AND expires_at <= $2 RETURNING id`,
+      [id, now],
+    )) as [unknown[], number];
+    if (lapsed.length === 0) return { state: 'unknown' };
+    return { state: 'refused', reason: 'the request expired before the owner decided: ask again' };
+  }
+}
+
+function isSettled(standings: readonly Standing[]): boolean {
+  return standings.some(({ state }) => state === 'refused') || standings.every(({ state }) => state !== 'unknown');
+}
+
+function answerOf(standings: readonly Standing[]): Answer {
+  for (const standing of standings) if (standing.state === 'refused') return standing;
+  return { state: 'open', approved: standings.map(({ state }) => state === 'approved') };
 }
 
 function shown(resource: Resource): ApprovalRequest['resource'] {

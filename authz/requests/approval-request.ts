@@ -2,10 +2,10 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /**
  * What waits for the resource owner (`request_submitted`). One approval serves one party, one resource, one digest of
- * parameters: `pending` → `approved` | `denied`; `approved` → `used` when the request it was for is carried out.
+ * parameters: `pending` → `approved` | `denied` | `expired`; `approved` → `used` when the request it was for is carried out.
  */
 @Entity('approval_request')
-@Check('approval_request_state', `state IN ('pending', 'approved', 'denied', 'used')`)
+@Check('approval_request_state', `state IN ('pending', 'approved', 'denied', 'used', 'expired')`)
 @Index('approval_request_one_pending', ['party', 'resourceId', 'scopes', 'digest'], {
   unique: true,
   where: "state = 'pending'",
@@ -42,7 +42,7 @@ export class ApprovalRequest {
   policies!: string[];
 
   @Column({ type: 'text' })
-  state!: 'pending' | 'approved' | 'denied' | 'used';
+  state!: 'pending' | 'approved' | 'denied' | 'used' | 'expired';
 
   @Column({ type: 'timestamptz', name: 'created_at' })
   createdAt!: Date;

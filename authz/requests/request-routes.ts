@@ -4,8 +4,8 @@ import type { Logger } from '../../src/logger.js';
 import { compileSchema, problems } from '../../src/validate.js';
 import type { Guard, Subject } from '../contract.js';
 import { invalidRequest, notFound, ProtocolError } from '../errors.js';
-import { readJson } from '../http.js';
-import type { ApprovalQueue } from './approval-queue.js';
+import { readJson, singleValues } from '../http.js';
+import type { ApprovalFilter, ApprovalQueue } from './approval-queue.js';
 import type { ApprovalRequest } from './approval-request.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -31,7 +31,8 @@ export function requestRoutes(parts: RequestParts): Router {
   router.get('/requests', async (ctx) => {
     await requireScope(parts, ctx, 'read');
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = { requests: (await parts.queue.list()).map((request) => shown(request, parts.nowMs())) };
+    const requests = await parts.queue.list(readFilter(ctx));
+    ctx.body = { requests: requests.map((request) => shown(request, parts.nowMs())) };
   });
   router.post('/requests/:id/approve', (ctx) => decide(parts, ctx, 'approved'));
   router.post('/requests/:id/deny', (ctx) => decide(parts, ctx, 'denied'));
@@ -61,6 +62,31 @@ async function requireScope(parts: RequestParts, ctx: Context, scope: string): P
   // One RPT serves to look and to decide: the queue is the operator's alone.
   const { headers } = await parts.guard.challenge([{ resourceId: parts.resourceId(), scopes: ['read', 'approve'] }]);
   throw new ProtocolError(401, 'unauthorized', 'an RPT for this resource is needed', headers);
+}
+
+const MAX_PAGE = 500;
+const STATES: readonly string[] = [
+  'pending',
+  'approved',
+  'denied',
+  'used',
+  'expired',
+] satisfies ApprovalRequest['state'][];
+
+/** `state`, `limit` (500 when absent, and at most), `before`: the last id of the page before. */
+function readFilter(ctx: Context): ApprovalFilter {
+  const { state, limit = String(MAX_PAGE), before, ...others } = singleValues(new URLSearchParams(ctx.querystring));
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw invalidRequest('the parameters are state, limit and before');
+  if (state !== undefined && !STATES.includes(state)) throw invalidRequest(`state is one of ${STATES.join(', ')}`);
+  if (!/^[1-9]\d{0,2}$/.test(limit) || Number(limit) > MAX_PAGE)
+    throw invalidRequest(`limit is a number from 1 to ${MAX_PAGE}`);
+  if (before !== undefined && !UUID.test(before)) throw invalidRequest('before is the id of a request');
+  return {
+    limit: Number(limit),
+    ...(state !== undefined && { state: state as ApprovalRequest['state'] }),
+    ...(before !== undefined && { before }),
+  };
 }
 
 /** An optional JSON body `{reason}`. */

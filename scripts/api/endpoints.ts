@@ -119,8 +119,13 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     answers: '200 `{active, permissions?, sub?, client_id?, exp?, …}`',
   },
   'GET /authz/requests': {
-    does: 'requests that wait for the operator, and those decided',
+    does: 'requests that wait for the operator, and those decided or expired in the last 30 days, newest first',
     who: QUEUE('read'),
+    parameters: {
+      state: '`pending`, `approved`, `denied`, `used` or `expired`',
+      limit: '1 to 500 (500)',
+      before: 'the last id of the page before',
+    },
     answers:
       '200 `{requests: [{id, party, client_id, resource, scopes, reason, policies, state, created_at, expires_at, …}]}`',
   },

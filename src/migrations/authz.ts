@@ -61,7 +61,7 @@ export class Authz1763700000001 implements MigrationInterface {
         created_at timestamptz NOT NULL, expires_at timestamptz NOT NULL,
         decided_at timestamptz, decided_by text, decision_reason text,
         CONSTRAINT approval_request_pkey PRIMARY KEY (id),
-        CONSTRAINT approval_request_state CHECK (state IN ('pending', 'approved', 'denied', 'used')));
+        CONSTRAINT approval_request_state CHECK (state IN ('pending', 'approved', 'denied', 'used', 'expired')));
       CREATE UNIQUE INDEX approval_request_one_pending ON approval_request (party, resource_id, scopes, digest)
         WHERE state = 'pending';
       CREATE INDEX approval_request_resource_id ON approval_request (resource_id);

@@ -111,10 +111,147 @@ describe('Requests that wait for the operator', () => {
     const lapsed = await mine();
     expect(lapsed.state).to.equal('expired');
     expect((await decide(lapsed.id, 'approve')).status).to.equal(409);
-    const again = await poll(submitted);
+    const told = await poll(submitted);
+    expect(told.body.error).to.equal('request_denied');
+    expect(told.body.error_description).to.include('expired before the owner decided');
+    const again = await submit();
+    expect(again.body.error).to.equal('request_submitted');
+    expect((await mine()).id).to.not.equal(lapsed.id);
     await decide((await mine()).id, 'approve');
     await lapse();
     expect((await poll(again)).body.error).to.equal('request_submitted');
+  });
+
+  describe('bounds of the queue', () => {
+    /** Requests of others, straight into the table: they would take as many wallets. */
+    const fill = (count: number, party: string, expires = '1 hour') =>
+      authz.database.dataSource.query(
+        `INSERT INTO approval_request
+           (id, party, client_id, resource_id, resource, scopes, digest, reason, policies, state, created_at, expires_at)
+         SELECT gen_random_uuid(), $2, 'filler', 'r' || n, '{}', '{x}', '', 'r', '{}', 'pending', now(), now() + $3::interval
+         FROM generate_series(1, $1) n`,
+        [count, party, expires],
+      );
+    const empty = () => authz.database.dataSource.query('DELETE FROM approval_request');
+    const party = `eip155:31337:${WALLET.address.toLowerCase()}`;
+    const waiting = async (): Promise<number> => {
+      const [{ count }] = await authz.database.dataSource.query(
+        'SELECT count(*)::int AS count FROM approval_request WHERE party = $1',
+        [party],
+      );
+      return count;
+    };
+    beforeEach(empty);
+    after(empty);
+
+    it('E.4: a party with 50 requests that wait is refused another, and nothing is filed; those that wait go on', async () => {
+      const first = await submit();
+      await fill(49, party);
+      resource = await ensure(authz.server, 'waiting', 'one-too-many', ['instance:create']);
+      const refused = await submit();
+      expect(refused.status).to.equal(403);
+      expect(refused.body.error).to.equal('request_denied');
+      expect(refused.body.error_description).to.include('50 requests of this party wait');
+      expect(await waiting()).to.equal(50);
+      expect((await poll(first)).body.error).to.equal('request_submitted');
+    });
+
+    it('E.4: 2000 in all refuse one more, whoever asks; what has expired does not count', async () => {
+      await fill(2000, 'client:others');
+      const refused = await submit();
+      expect(refused.body.error).to.equal('request_denied');
+      expect(refused.body.error_description).to.include('ask again later');
+      expect(await waiting()).to.equal(0);
+      await empty();
+      await fill(2000, 'client:others', '-1 minute');
+      expect((await submit()).body.error).to.equal('request_submitted');
+    });
+
+    it('E.5: of 10 at once for the last 3 places 3 are filed', async () => {
+      await fill(47, party);
+      const ids = await Promise.all(
+        Array.from({ length: 10 }, (_, index) => ensure(authz.server, 'waiting', `race-${index}`, ['instance:create'])),
+      );
+      const answers = await Promise.all(ids.map((id) => walletRpt(authz.issuer, id, 'instance:create')));
+      const errors = answers.map(({ body }) => body.error as string).sort();
+      expect(errors).to.deep.equal([
+        ...Array<string>(7).fill('request_denied'),
+        ...Array<string>(3).fill('request_submitted'),
+      ]);
+      expect(await waiting()).to.equal(50);
+    });
+
+    it('B1: the guard refuses likewise, and says why', async () => {
+      await submit();
+      await decide((await mine()).id, 'approve');
+      const rpt = await walletRpt(authz.issuer, resource, 'instance:create');
+      expect((await decideFor(rpt, 'digest-1')).outcome).to.equal('permit');
+      await fill(50, party);
+      const decision = await decideFor(rpt, 'digest-2');
+      expect(decision.outcome).to.equal('deny');
+      expect(decision.reason).to.include('50 requests of this party wait');
+    });
+
+    it('a ticket for more scopes than there is room for files none of them', async () => {
+      const id = await ensure(authz.server, 'waiting', 'two', ['instance:create', 'update']);
+      await fill(49, party);
+      const { ticket } = await authz.server.guard.challenge([
+        { resourceId: id, scopes: ['instance:create', 'update'] },
+      ]);
+      const refused = await present(authz.issuer, CLI, ticket, await walletClaim(authz.issuer, ticket));
+      expect(refused.body.error).to.equal('request_denied');
+      expect(await waiting()).to.equal(49);
+    });
+  });
+
+  describe('the list', () => {
+    const page = (query: string) => jsonCall(`${authz.issuer}/requests${query}`, 'GET', operatorRpt);
+    const idsOf = ({ body }: Answer) => body.requests.map(({ id }: { id: string }) => id);
+
+    before(() => authz.database.dataSource.query('DELETE FROM approval_request'));
+
+    it('F.11: pages by limit and before, newest first, each request once', async () => {
+      for (const key of ['a', 'b', 'c', 'd', 'e'])
+        await walletRpt(
+          authz.issuer,
+          await ensure(authz.server, 'waiting', `page-${key}`, ['instance:create']),
+          'instance:create',
+        );
+      const all = idsOf(await page(''));
+      expect(all).to.have.length(5);
+      const first = idsOf(await page('?limit=2'));
+      const second = idsOf(await page(`?limit=2&before=${first[1]}`));
+      const third = idsOf(await page(`?limit=2&before=${second[1]}`));
+      expect([...first, ...second, ...third]).to.deep.equal(all);
+    });
+
+    it('F.11: filters by state as it is shown', async () => {
+      const [approved, denied, expired, ...rest] = idsOf(await page('?state=pending'));
+      await decide(approved, 'approve');
+      await decide(denied, 'deny');
+      await authz.database.dataSource.query('UPDATE approval_request SET expires_at = now() WHERE id = $1', [expired]);
+      expect(idsOf(await page('?state=approved'))).to.deep.equal([approved]);
+      expect(idsOf(await page('?state=denied'))).to.deep.equal([denied]);
+      expect(idsOf(await page('?state=expired'))).to.deep.equal([expired]);
+      expect(idsOf(await page('?state=used'))).to.deep.equal([]);
+      expect(idsOf(await page('?state=pending'))).to.deep.equal(rest);
+    });
+
+    for (const query of [
+      '?state=open',
+      '?limit=0',
+      '?limit=501',
+      '?limit=x',
+      '?before=x',
+      '?before=00000000-0000-4000-8000-000000000000',
+      '?limit=1&limit=2',
+      '?page=2',
+    ])
+      it(`F.21: ${query}: 400 invalid_request`, async () => {
+        const answer = await page(query);
+        expect(answer.status).to.equal(400);
+        expect(answer.body.error).to.equal('invalid_request');
+      });
   });
 
   it('B1, F.12: an approval is for one party, one resource and one digest; a repeat of the same request is honoured', async () => {
