@@ -79,6 +79,8 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     logger,
     closers,
   });
+  // Grants of older policies are asked about again at once, so the shares they hang on must be known.
+  await firstLook();
   const authz = await openAuthorization({
     config,
     dataSource,
@@ -86,7 +88,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     dataKey,
     credentials,
     facts: liveFacts(fleet.facts),
-    executionNodeUri: fleet.provisioning.executionNodes()[0]?.uri,
+    executionNodeUri: () => fleet.provisioning.executionNodes()[0]?.uri,
     logger,
     closers,
   });
@@ -160,7 +162,6 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
   });
   return {
     async listen() {
-      await firstLook();
       const port = await server.listen();
       closers.add('http', () => server.close(DRAIN_MS));
       broker.worker.start();

@@ -24,7 +24,7 @@ export interface AuthorizationSurroundings {
   readonly credentials: Credentials;
   readonly facts: FactSource;
   /** JSON-RPC of an execution node, for contract wallets (EIP-1271); absent: plain accounts only. */
-  readonly executionNodeUri: string | undefined;
+  readonly executionNodeUri: () => string | undefined;
   readonly logger: Logger;
   readonly closers: Closers;
 }
@@ -53,7 +53,7 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
       issuer,
       chainId: config.chainId,
       idTokenIssuers: config.idTokenIssuers,
-      ...(executionNodeUri === undefined ? {} : { executionNodeUri }),
+      executionNodeUri,
     }),
     decisions: createDecisionLog(dataSource),
     facts: surroundings.facts,

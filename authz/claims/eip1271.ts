@@ -25,8 +25,8 @@ const ABI = [
 ] as const;
 
 export interface ContractSignaturesOptions {
-  /** JSON-RPC over HTTP of an execution node the operator trusts. */
-  readonly executionNodeUri: string;
+  /** JSON-RPC over HTTP of an execution node the operator trusts: the best one now; undefined while there is none. */
+  readonly executionNodeUri: () => string | undefined;
   /** How old the safe block may be: two epochs. */
   readonly maxAgeSeconds?: number;
 }
@@ -39,9 +39,11 @@ export class ContractSignatures {
   async fault(address: Hex, message: string, signature: Hex, nowMs: number): Promise<BadClaims | undefined> {
     const refused = bad('signature', 'the signature is not of the account the message names');
     if (WRAPPERS.test(signature)) return bad('signature', 'wrapped signatures (ERC-6492, ERC-8010) are not accepted');
+    const uri = this.options.executionNodeUri();
+    if (uri === undefined) return refused;
     const deadline = AbortSignal.timeout(TIMEOUT_MS);
     try {
-      const block = (await this.#call('eth_getBlockByNumber', ['safe', false], deadline)) as {
+      const block = (await call(uri, 'eth_getBlockByNumber', ['safe', false], deadline)) as {
         hash?: Hex;
         timestamp?: Hex;
       } | null;
@@ -49,7 +51,7 @@ export class ContractSignatures {
       const ageSeconds = Math.floor(nowMs / 1000) - Number(block.timestamp);
       if (ageSeconds > (this.options.maxAgeSeconds ?? MAX_AGE_SECONDS)) return unavailable('the safe block is too old');
       const place = { blockHash: block.hash };
-      const code = await this.#call('eth_getCode', [address, place], deadline);
+      const code = await call(uri, 'eth_getCode', [address, place], deadline);
       if (typeof code !== 'string' || code === '0x') return refused;
       const data = encodeFunctionData({
         abi: ABI,
@@ -57,7 +59,7 @@ export class ContractSignatures {
         args: [hashMessage(message), signature],
       });
       const gas = `0x${GAS.toString(16)}`;
-      const answer = await this.#call('eth_call', [{ to: address, data, gas }, place], deadline).catch(
+      const answer = await call(uri, 'eth_call', [{ to: address, data, gas }, place], deadline).catch(
         (thrown: unknown) => {
           if (thrown instanceof ExecutionError) return undefined;
           throw thrown;
@@ -68,19 +70,19 @@ export class ContractSignatures {
       return unavailable('it did not answer in time');
     }
   }
+}
 
-  async #call(method: string, params: readonly unknown[], signal: AbortSignal): Promise<unknown> {
-    const response = await fetch(this.options.executionNodeUri, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-      redirect: 'error',
-      signal,
-    });
-    const body = JSON.parse(await limitedText(response)) as { result?: unknown; error?: { message?: string } };
-    if (body.error !== undefined) throw new ExecutionError(body.error.message ?? method);
-    return body.result;
-  }
+async function call(uri: string, method: string, params: readonly unknown[], signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(uri, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    redirect: 'error',
+    signal,
+  });
+  const body = JSON.parse(await limitedText(response)) as { result?: unknown; error?: { message?: string } };
+  if (body.error !== undefined) throw new ExecutionError(body.error.message ?? method);
+  return body.result;
 }
 
 /** The node answered, with an error: for eth_call a revert. */

@@ -11,7 +11,7 @@ export interface ClaimVerifierOptions {
   /** EIP-155 id of the network whose wallets sign. */
   readonly chainId: number;
   /** JSON-RPC of an execution node, for contract wallets; absent: plain accounts only. */
-  readonly executionNodeUri?: string;
+  readonly executionNodeUri?: () => string | undefined;
   /** OpenID Connect issuers whose ID tokens are believed; none by default. */
   readonly idTokenIssuers?: readonly TrustedIssuer[];
 }

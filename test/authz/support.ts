@@ -102,7 +102,7 @@ export async function startAuthorization(
   shared?: Pick<TestAuthorization, 'database' | 'dataKey' | 'issuer'>,
   more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress'>> & {
     readonly idTokenIssuers?: readonly TrustedIssuer[];
-    readonly executionNodeUri?: string;
+    readonly executionNodeUri?: () => string | undefined;
   } = {},
 ): Promise<TestAuthorization> {
   const database = shared?.database ?? (await testDatabase());

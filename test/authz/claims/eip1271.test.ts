@@ -27,8 +27,8 @@ describe('B6: claims: EIP-1271 contract wallets on anvil', () => {
   });
   after(() => anvil.stop());
 
-  async function present(address: Hex, sign: (message: string) => Promise<string>, nowMs = Date.now(), node = uri) {
-    const message = createSiweMessage({
+  const messageOf = (address: Hex, nowMs: number) =>
+    createSiweMessage({
       address,
       chainId: 31337,
       domain: '127.0.0.1:8080',
@@ -39,8 +39,16 @@ describe('B6: claims: EIP-1271 contract wallets on anvil', () => {
       issuedAt: new Date(nowMs),
       expirationTime: new Date(nowMs + 60_000),
     });
+
+  async function present(
+    address: Hex,
+    sign: (message: string) => Promise<string>,
+    nowMs = Date.now(),
+    node: string | undefined = uri,
+  ) {
+    const message = messageOf(address, nowMs);
     const token = Buffer.from(JSON.stringify({ message, signature: await sign(message) })).toString('base64url');
-    const verifier = createClaimVerifier({ issuer: ISSUER, chainId: 31337, executionNodeUri: node });
+    const verifier = createClaimVerifier({ issuer: ISSUER, chainId: 31337, executionNodeUri: () => node });
     return verifier.verify({ format: 'urn:ovsb:claim-token:eip4361', token, ticket: 't', clientId: 'app', nowMs });
   }
   const byOwner = (message: string) => owner.signMessage({ message });
@@ -79,5 +87,18 @@ describe('B6: claims: EIP-1271 contract wallets on anvil', () => {
   it('is unavailable, not refused, when the node is away or its safe block older than two epochs', async () => {
     expect(await present(CONTRACT, byOwner, Date.now(), 'http://127.0.0.1:1')).to.include({ problem: 'unavailable' });
     expect(await present(CONTRACT, byOwner, Date.now() + 3_600_000)).to.include({ problem: 'unavailable' });
+  });
+
+  it('asks the node that is the best one then, not the one of the start', async () => {
+    const nodes = ['http://127.0.0.1:1'];
+    const verifier = createClaimVerifier({ issuer: ISSUER, chainId: 31337, executionNodeUri: () => nodes[0] });
+    const message = messageOf(CONTRACT, Date.now());
+    const token = Buffer.from(JSON.stringify({ message, signature: await byOwner(message) })).toString('base64url');
+    const claim = { format: 'urn:ovsb:claim-token:eip4361', token, ticket: 't', clientId: 'app', nowMs: Date.now() };
+    expect(await verifier.verify(claim)).to.include({ problem: 'unavailable' });
+    nodes.unshift(uri);
+    expect((await verifier.verify(claim)).kind).to.equal('ok');
+    nodes.length = 0;
+    expect(await verifier.verify(claim)).to.include({ problem: 'signature' });
   });
 });
