@@ -10,6 +10,8 @@ import type { Template } from './template.js';
 
 interface Share {
   readonly template: string;
+  /** Whose template: a second owner's client_id. */
+  readonly owner?: string;
   readonly principal: string;
   readonly resource: { readonly type: string; readonly key: string };
 }
@@ -28,6 +30,7 @@ const validShares = compileSchema<{ shares: readonly Share[] }>({
         additionalProperties: false,
         properties: {
           template: { type: 'string', minLength: 1 },
+          owner: { type: 'string', minLength: 1 },
           principal: { type: 'string', minLength: 1 },
           resource: {
             type: 'object',
@@ -72,8 +75,11 @@ export function linkShares(
   for (const [index, share] of value.shares.entries()) {
     const node = document.getIn(['shares', index], true) as { readonly range?: readonly [number, number, number] };
     const place = { file: file.name, ...at(node.range?.[0] ?? 0) };
-    const template = templates.find((one) => one.id === share.template);
-    if (template === undefined) {
+    const [template, second] = candidates(share, templates);
+    if (second !== undefined) {
+      const message = `the templates of two owners have the id "${share.template}"`;
+      faults.push({ ...place, message, fix: 'name the `owner` of one, its client_id' });
+    } else if (template === undefined) {
       const better = nearest(
         share.template,
         templates.map((one) => one.id),
@@ -83,6 +89,13 @@ export function linkShares(
     } else policies.push(linked(template, share, index, place));
   }
   return { policies, faults };
+}
+
+/** The template meant: of the owner named; of none named the operator's own, else any owner's. */
+function candidates({ template, owner }: Share, templates: readonly Template[]): readonly Template[] {
+  const named = templates.filter(({ id }) => id === template);
+  const own = named.filter(({ policy }) => policy.owner === owner);
+  return own.length > 0 || owner !== undefined ? own : named;
 }
 
 function linked(template: Template, share: Share, index: number, place: { file: string; line: number }): Policy {

@@ -2,6 +2,8 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createPolicyEngine } from '../../../authz/policy/engine.js';
+import { readPolicyFiles } from '../../../authz/policy/files.js';
+import { loadPolicySet } from '../../../authz/policy/load.js';
 import { statementsOf } from '../../../authz/policy/statements.js';
 import { reasonOf } from '../../../src/errors.js';
 import { silent } from './support/ask.js';
@@ -123,6 +125,22 @@ describe('policy files', () => {
       /^policies\/shares\.yaml:\d+:\d+: /,
     );
     expect(await refusal({ 't.cedar': template, 'shares.yaml': 'shares: [{}]' })).to.match(/template/);
+  });
+
+  it('B3: a share of one owner’s template never takes another’s of the same id', async () => {
+    const template =
+      '@id("view") permit (principal == ?principal, action == OVSB::Action::"use", resource == ?resource);';
+    const share = (more: string) =>
+      `shares:\n  - template: view\n${more}    principal: client:a\n    resource: { type: album, key: a }\n`;
+    const owners = { 'owners/one/t.cedar': template, 'owners/two/t.cedar': template };
+    expect(await refusal({ ...owners, 'shares.yaml': share('') })).to.match(
+      /^policies\/shares\.yaml:2:5: the templates of two owners have the id "view" — name the `owner`/,
+    );
+    expect(await refusal({ ...owners, 'shares.yaml': share('    owner: three\n') })).to.match(/no template has the id/);
+    const folder = policyFolder({ ...owners, 'shares.yaml': share('    owner: two\n') });
+    const { policies } = loadPolicySet(await readPolicyFiles(folder.path));
+    expect(policies.map(({ id, owner }) => [id, owner])).to.deep.equal([['view#1', 'two']]);
+    folder.remove();
   });
 
   it('C3: files that group or world may write: refused, in the sandbox only warned of', async () => {
