@@ -12,6 +12,7 @@ import {
   type AuthorizationDeps,
   type AuthorizationServer,
   createAuthorizationServer,
+  createDecisionLog,
   UNREACHABLE,
 } from '../../authz/index.js';
 import type { Assessment, AssessRequest, DecisionRecord, PolicyEngine } from '../../authz/policy/types.js';
@@ -100,7 +101,9 @@ export async function startAuthorization(
   options: Partial<AuthorizationDeps['options']> = {},
   /** Makes it another replica of this one. */
   shared?: Pick<TestAuthorization, 'database' | 'dataKey' | 'issuer'>,
-  more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress'>> & {
+  more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress' | 'logger'>> & {
+    /** Decisions go into the database's own log, which is then served at /decisions. */
+    readonly recorded?: true;
     readonly idTokenIssuers?: readonly TrustedIssuer[];
     readonly executionNodeUri?: () => string | undefined;
   } = {},
@@ -131,11 +134,13 @@ export async function startAuthorization(
       idTokenIssuers: more.idTokenIssuers ?? [],
       ...(more.executionNodeUri !== undefined && { executionNodeUri: more.executionNodeUri }),
     }),
-    decisions: { record: async (decision) => void decisions.push(decision) },
+    decisions: more.recorded
+      ? createDecisionLog(database.dataSource)
+      : { record: async (decision) => void decisions.push(decision) },
     facts: async () => ({ resource: {}, party: {} }),
     sealingKey: dataKey,
     clock: { nowMs: () => Date.now() + state.skewMs },
-    logger: createLogger('silent'),
+    logger: more.logger ?? createLogger('silent'),
     options: { requestSubmittedIntervalSeconds: 2, openRegistration: true, ...options },
   });
   const app = new Koa();
