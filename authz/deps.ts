@@ -83,6 +83,8 @@ export interface AuthorizationDeps {
   readonly issuer: string;
   /** EIP-155 id of the network whose wallets sign on the claims pages; without it there are no pages. */
   readonly chainId?: number;
+  /** Why this replica's documents are not those in force (security.md C3): nothing is issued or decided meanwhile. */
+  readonly standAside?: () => string | undefined;
   readonly operator: ClientCredentials;
   /** The ordinary confidential client of credentials.json. */
   readonly client: ClientCredentials;

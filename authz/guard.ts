@@ -25,6 +25,8 @@ export interface GuardParts {
   readonly assessor: Assessor;
   readonly queue: ApprovalQueue;
   readonly proofs: DpopProofs;
+  /** Why this replica may not decide now. */
+  readonly standAside: () => string | undefined;
   readonly logger: Logger;
 }
 
@@ -44,7 +46,9 @@ export function createGuard(parts: GuardParts): Guard {
   return guard;
 }
 
-async function reachable<T>({ logger }: GuardParts, ask: () => Promise<T>): Promise<T> {
+async function reachable<T>({ logger, standAside }: GuardParts, ask: () => Promise<T>): Promise<T> {
+  const reason = standAside();
+  if (reason !== undefined) throw unreachable(new Error(reason));
   try {
     return await ask();
   } catch (fault) {

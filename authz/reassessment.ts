@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../src/logger.js';
 import { askerOf } from './asker.js';
 import type { Assessor } from './assessor.js';
@@ -6,6 +7,7 @@ import type { Grants, LiveGrant } from './grants.js';
 import type { Resources } from './protection/resources.js';
 
 const BATCH = 100;
+const STAND_ASIDE_MS = 500;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Asks the policies again about what was granted under older ones, and ends what would now be denied (security.md B4). */
@@ -18,6 +20,7 @@ export class Reassessment {
     private readonly assessor: Assessor,
     private readonly grants: Grants,
     private readonly resources: Resources,
+    private readonly standAside: () => string | undefined,
     private readonly logger: Logger,
   ) {}
 
@@ -57,6 +60,8 @@ export class Reassessment {
   }
 
   async #all(): Promise<void> {
+    // A replica with other documents than those in force would end what these permit.
+    while (this.standAside() !== undefined && !this.#closed) await sleep(STAND_ASIDE_MS);
     const policySet = this.assessor.policySet();
     let after = FIRST_ID;
     let ended = 0;

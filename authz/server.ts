@@ -7,7 +7,7 @@ import { Assessor } from './assessor.js';
 import type { AuthorizationServer, Guard } from './contract.js';
 import { type AuthorizationDeps, DEFAULT_LIFETIMES, type Lifetimes } from './deps.js';
 import { DpopProofs } from './dpop.js';
-import { notFound } from './errors.js';
+import { notFound, ProtocolError } from './errors.js';
 import { expiryJob } from './expiry.js';
 import { Grants } from './grants.js';
 import { createGuard } from './guard.js';
@@ -95,7 +95,8 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
     rotateSigningKeys: () => parts.keys.rotate(),
     revokeAll: () => parts.grants.revokeAll(),
     onRevocation: (listener) => parts.feed.listen(listener),
-    notReady: () => (parts.feed.confirmed ? undefined : 'revocations cannot be read from the database'),
+    notReady: () =>
+      parts.standAside() ?? (parts.feed.confirmed ? undefined : 'revocations cannot be read from the database'),
     policyFault: () => deps.policy.fault(),
     async close() {
       unsubscribe();
@@ -110,6 +111,7 @@ type Parts = ReturnType<typeof createParts>;
 function createParts(deps: AuthorizationDeps) {
   const { dataSource, clock, issuer, options } = deps;
   const operatorId = deps.operator.clientId;
+  const standAside = deps.standAside ?? (() => undefined);
   const lifetimes: Lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
   const keys = new SigningKeys(dataSource, deps.sealingKey, clock);
   const rpts = new Rpts(dataSource, keys, clock, { issuer, operatorId, lifetimeSeconds: lifetimes.rpt });
@@ -133,8 +135,9 @@ function createParts(deps: AuthorizationDeps) {
     queue: new ApprovalQueue(dataSource, clock, lifetimes.approval),
     proofs: new DpopProofs(dataSource, clock),
     platforms: new Platforms(deps.platforms),
-    reassessment: new Reassessment(operatorId, assessor, grants, resources, deps.logger),
+    reassessment: new Reassessment(operatorId, assessor, grants, resources, standAside, deps.logger),
     nowMs: () => clock.nowMs(),
+    standAside,
     logger: deps.logger,
     signIn: new SignIn(issuer, deps.signIn ?? [], deps.sealingKey, () => clock.nowMs(), deps.logger),
     interactive: deps.chainId !== undefined,
@@ -152,6 +155,7 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
   app.use(renderErrors(deps.logger));
   const addressOf = deps.clientAddress ?? ((request) => request.socket.remoteAddress ?? '');
   app.use(rateLimit(deps.clock, options.requestsPerSecond ?? REQUESTS_PER_SECOND, addressOf));
+  app.use(issueOnlyInForce(parts.standAside));
   // First: what is asked most need not pass by every other route.
   app.use(tokenEndpoint(provider));
   for (const router of [
@@ -181,6 +185,17 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
     throw notFound();
   });
   return mount(new URL(deps.issuer).pathname, app);
+}
+
+/** What may go on while another replica's documents are in force: nothing is decided here. */
+const DECIDES_NOTHING = /^\/(\.well-known\/|jwks$|introspect|revoke)/;
+
+function issueOnlyInForce(standAside: () => string | undefined): Middleware {
+  return (ctx, next) => {
+    const reason = DECIDES_NOTHING.test(ctx.path) ? undefined : standAside();
+    if (reason !== undefined) throw new ProtocolError(503, 'temporarily_unavailable', reason, { 'Retry-After': '3' });
+    return next();
+  };
 }
 
 /** Public documents: the application's own `no-store` is not for them (T). */

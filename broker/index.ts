@@ -30,6 +30,8 @@ export interface Broker {
   notReady(): string | undefined;
   /** The fault of the newest catalog document when it was refused and the last good one is in force. */
   catalogFault(): string | undefined;
+  /** SHA-256 (hex) of the catalog document in force. */
+  catalogHash(): string;
 }
 
 const RELOAD_MS = 2_000;
@@ -77,5 +79,6 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     resourceId: () => resources.broker(),
     notReady: () => (resources.complete() ? undefined : 'plans of the catalog are not registered yet'),
     catalogFault: () => catalog.fault(),
+    catalogHash: () => catalog.hash(),
   };
 }

@@ -6,6 +6,7 @@ import { type Closers, createClosers } from './closers.js';
 import type { Config } from './config.js';
 import { loadCredentials } from './credentials.js';
 import type { DatabaseConnection } from './database/connection.js';
+import { DocumentsInForce } from './database/documents-in-force.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { openDatabase } from './database/open-database.js';
 import { watchIncarnation } from './database/watch-incarnation.js';
@@ -67,6 +68,8 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     openStorage(config, logger, closers),
   );
   const credentials = loadCredentials(config.dataDir, `${config.publicUrl}/authz`);
+  const documents = new DocumentsInForce(dataSource, systemClock, logger);
+  closers.add('documents', () => documents.close());
   const dataKey = loadDataKey(config.dataKeyFile, config.sandbox !== undefined);
 
   // Keys and fleet; then who may do what with them; then what is offered on them.
@@ -75,6 +78,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     dataSource,
     dataKey,
     seal,
+    documents,
     sandbox,
     logger,
     closers,
@@ -88,6 +92,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     dataKey,
     credentials,
     facts: liveFacts(fleet.facts),
+    documents,
     executionNodeUri: () => fleet.provisioning.executionNodes()[0]?.uri,
     logger,
     closers,
@@ -127,6 +132,8 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     controlsKeys: ({ address }, publicKeys) => fleet.facts.controlsKeys(address, publicKeys),
     ...(mevBoost ? { middleware: mevBoost } : {}),
   });
+  documents.watch({ name: 'catalog', paths: [config.catalogPath], hash: () => broker.catalogHash() });
+  await documents.open();
   brokerResource = broker.resourceId();
   const fleetResource = await protection.ensure(FLEET_RESOURCE);
 

@@ -12,6 +12,7 @@ import type { Closers } from './closers.js';
 import type { Config } from './config.js';
 import type { Credentials } from './credentials.js';
 import type { DatabaseConnection } from './database/connection.js';
+import type { DocumentsInForce } from './database/documents-in-force.js';
 import { clientAddress } from './http/client-address.js';
 import type { DataKey } from './keys/data-key.js';
 import type { Logger } from './logger.js';
@@ -23,6 +24,8 @@ export interface AuthorizationSurroundings {
   readonly dataKey: DataKey;
   readonly credentials: Credentials;
   readonly facts: FactSource;
+  /** Its policies must be those in force. */
+  readonly documents: DocumentsInForce;
   /** JSON-RPC of an execution node, for contract wallets (EIP-1271); absent: plain accounts only. */
   readonly executionNodeUri: () => string | undefined;
   readonly logger: Logger;
@@ -38,12 +41,14 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     logger,
   });
   closers.add('policies', () => policy.stop());
+  surroundings.documents.watch({ name: 'policies', paths: [config.policiesDir], hash: () => policy.hash() });
   const { issuer, operator, client, platform } = credentials;
   const server = await createAuthorizationServer({
     dataSource,
     connection,
     issuer,
     chainId: config.chainId,
+    standAside: () => surroundings.documents.differing(),
     signIn: config.signIn,
     operator: { clientId: operator.client_id, clientSecret: operator.client_secret },
     client: { clientId: client.client_id, clientSecret: client.client_secret },

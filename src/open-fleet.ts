@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { systemClock } from './clock.js';
 import type { Closers } from './closers.js';
 import type { Config } from './config.js';
+import type { DocumentsInForce } from './database/documents-in-force.js';
 import { reasonOf } from './errors.js';
 import { createFleet, type Fleet, openInventory, provenStake, sandboxStake } from './fleet/index.js';
 import { MevBoost } from './fleet/mev-boost/mev-boost.js';
@@ -32,6 +33,7 @@ export interface FleetSurroundings {
   readonly dataSource: DataSource;
   readonly dataKey: DataKey;
   readonly seal: Seal;
+  readonly documents: DocumentsInForce;
   readonly sandbox: Sandbox | undefined;
   readonly logger: Logger;
   readonly closers: Closers;
@@ -62,11 +64,12 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
     seal,
   });
   closers.add('moves', () => moves.close());
+  const diversityPath = join(config.policiesDir, 'diversity.yaml');
   const fleet = createFleet({
     dataSource,
     moves,
     inventory,
-    diversityPath: join(config.policiesDir, 'diversity.yaml'),
+    diversityPath,
     stake: sandbox ? sandboxStake({}) : provenStake(),
     clock: systemClock,
     logger,
@@ -75,6 +78,10 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
     writableByOthers,
   });
   closers.add('fleet', () => fleet.close());
+  const { documents } = surroundings;
+  documents.watch({ name: 'diversity targets', paths: [diversityPath], hash: () => fleet.targetsHash() });
+  const own = config.inventoryPath;
+  if (own !== undefined) documents.watch({ name: 'inventory', paths: [own], hash: () => inventory.hash(own) });
   const mevBoost =
     sandbox &&
     new MevBoost({

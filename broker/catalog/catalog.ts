@@ -40,6 +40,8 @@ export interface Catalog {
   plans(): readonly Plan[];
   /** Reads the document anew when it changed and is stable. True when a new one came into force. A bad one never does. */
   reload(nowMs: number): boolean;
+  /** SHA-256 (hex) of the document in force. */
+  hash(): string;
   /** Why the newest document was refused, with file:line; undefined when it is in force. */
   fault(): string | undefined;
 }
@@ -69,6 +71,7 @@ export function openCatalog(options: CatalogOptions): Catalog {
     known: (serviceId, planId) => loaded.plans.get(`${serviceId}/${planId}`),
     knownService: (serviceId) => loaded.offerings.some((offering) => offering.id === serviceId),
     plans: () => [...loaded.plans.values()],
+    hash: () => loaded.hash,
     fault: () => fault,
     reload(nowMs) {
       try {
@@ -92,15 +95,18 @@ export function openCatalog(options: CatalogOptions): Catalog {
 }
 
 interface Loaded {
+  readonly hash: string;
   readonly document: CatalogDocument;
   readonly offerings: readonly Offering[];
   readonly plans: ReadonlyMap<string, Plan>;
 }
 
 function load(path: string, file: string): Loaded {
-  const document = readCatalog(readFileSync(path, 'utf8'), file);
+  const text = readFileSync(path, 'utf8');
+  const document = readCatalog(text, file);
   const offerings = offeringsOf(document);
-  return { document, offerings, plans: planMap(offerings.flatMap((offering) => offering.plans)) };
+  const hash = createHash('sha256').update(text).digest('hex');
+  return { hash, document, offerings, plans: planMap(offerings.flatMap((offering) => offering.plans)) };
 }
 
 function planMap(plans: readonly Plan[]): ReadonlyMap<string, Plan> {

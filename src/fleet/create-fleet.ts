@@ -63,6 +63,8 @@ export interface Fleet {
   notReady(): string | undefined;
   /** Faults of the newest documents that were refused while the last good ones stay in force. */
   documentFaults(): readonly string[];
+  /** SHA-256 (hex) of the diversity targets in force. */
+  targetsHash(): string;
   /** Names of an instance's execution nodes for the gateway; without an instance the pool's. */
   upstreams: (endpoint: {
     readonly validatorInstanceId?: string;
@@ -148,6 +150,7 @@ export function createFleet(options: FleetOptions): Fleet {
     offeredPairs: () => offeredPairs(inventory()),
     notReady: () => (view.last() ? undefined : 'the fleet has not been looked at yet'),
     documentFaults: () => [options.inventory.fault(), targets.fault()].filter((fault) => fault !== undefined),
+    targetsHash: () => targets.hash(options.diversityPath),
     async upstreams({ validatorInstanceId }) {
       const nodes = provisioning.executionNodes();
       if (validatorInstanceId === undefined) return nodes;

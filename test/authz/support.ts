@@ -101,7 +101,7 @@ export async function startAuthorization(
   options: Partial<AuthorizationDeps['options']> = {},
   /** Makes it another replica of this one. */
   shared?: Pick<TestAuthorization, 'database' | 'dataKey' | 'issuer'>,
-  more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress' | 'logger'>> & {
+  more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress' | 'logger' | 'standAside'>> & {
     /** Decisions go into the database's own log, which is then served at /decisions. */
     readonly recorded?: true;
     readonly idTokenIssuers?: readonly TrustedIssuer[];
@@ -128,6 +128,7 @@ export async function startAuthorization(
     policy: more.policy ?? policies,
     ...(more.signIn !== undefined && { signIn: more.signIn }),
     ...(more.clientAddress !== undefined && { clientAddress: more.clientAddress }),
+    ...(more.standAside !== undefined && { standAside: more.standAside }),
     claims: createClaimVerifier({
       issuer,
       chainId: CHAIN_ID,

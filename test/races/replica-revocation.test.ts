@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, rmSync } from 'node:fs';
+import { appendFileSync, copyFileSync, cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Answer, fetchJson } from '../../src/cli/uma-client.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import { ROOT } from '../../src/paths.js';
 import { BrokerProcess, freePort } from '../support/broker-process.js';
 import { temporaryFolder } from '../support/database.js';
 import { platformCall } from '../support/operator.js';
@@ -30,10 +31,15 @@ describe('races: two broker processes on one PostgreSQL', function () {
     });
     const { username, password, database } = postgres.connection;
     const DATABASE_URL = `postgres://${username}:${password}@127.0.0.1:${port}/${database}`;
-    first = await BrokerProcess.create({ DATABASE_URL });
+    for (const copy of ['first', 'second']) cpSync(join(ROOT, 'policies'), join(dataDir, copy), { recursive: true });
+    first = await BrokerProcess.create({ DATABASE_URL, OVSB_POLICIES: join(dataDir, 'first') });
     await first.start();
     // One product: the same public name, credentials and data key.
-    second = await BrokerProcess.create({ DATABASE_URL, OVSB_PUBLIC_URL: first.baseUrl });
+    second = await BrokerProcess.create({
+      DATABASE_URL,
+      OVSB_PUBLIC_URL: first.baseUrl,
+      OVSB_POLICIES: join(dataDir, 'second'),
+    });
     for (const file of ['credentials.json', 'data-key']) {
       copyFileSync(join(first.dataDir, file), join(second.dataDir, file));
     }
@@ -122,5 +128,24 @@ describe('races: two broker processes on one PostgreSQL', function () {
     expect((await byBearer(second)).status).to.equal(200);
     expect((await broker('DELETE', `${binding}?${new URLSearchParams(ids)}`)).status).to.equal(200);
     await bothRefuse('what was unbound', byBearer);
+  });
+
+  it('C3: whose policies are not those in force is not ready and issues nothing, until it has them too', async () => {
+    const ready = async (broker: BrokerProcess) => (await fetchJson(`${broker.baseUrl}/readyz`)).status;
+    const edit = (copy: string) => appendFileSync(join(dataDir, copy, 'catalog.cedar'), '// edited\n');
+    edit('first');
+    await until('the second stands aside', REACHES_WITHIN_MS, async () => (await ready(second)) === 503 || undefined);
+    expect(await ready(first)).to.equal(200);
+    const token = await fetchJson(`${second.baseUrl}/authz/token`, {
+      method: 'POST',
+      headers: { authorization: operator() },
+      body: new URLSearchParams({ grant_type: 'client_credentials' }),
+    });
+    expect([token.status, token.body.error]).to.deep.equal([503, 'temporarily_unavailable']);
+    const refused = await diversity(second);
+    expect([refused.status, refused.headers.get('warning')?.slice(0, 3)]).to.deep.equal([403, '199']);
+    edit('second');
+    await until('the second is ready again', REACHES_WITHIN_MS, async () => (await ready(second)) === 200 || undefined);
+    expect((await diversity(second)).status).to.equal(401);
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Clock } from '../../clock.js';
 import { reasonOf } from '../../errors.js';
@@ -18,6 +19,7 @@ export interface DocumentText {
 export class WatchedDocument<T> {
   private value: T;
   private loaded: string;
+  private readonly hashes = new Map<string, string>();
   private seen: { readonly signature: string; readonly sinceMs: number } | undefined;
   private refusal: string | undefined;
 
@@ -39,6 +41,11 @@ export class WatchedDocument<T> {
 
   current(): T {
     return this.value;
+  }
+
+  /** SHA-256 (hex) of the file's version in force. */
+  hash(path: string): string {
+    return this.hashes.get(path) ?? '';
   }
 
   /** Why the newest files are not in force. */
@@ -87,7 +94,9 @@ export class WatchedDocument<T> {
 
   private read(previous: T | undefined): T {
     const texts = this.options.paths.map((path) => ({ path, text: readFileSync(path, 'utf8') }));
-    return this.options.load(texts, previous);
+    const value = this.options.load(texts, previous);
+    for (const { path, text } of texts) this.hashes.set(path, createHash('sha256').update(text).digest('hex'));
+    return value;
   }
 
   private signature(): string {

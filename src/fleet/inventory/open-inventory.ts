@@ -8,6 +8,8 @@ export interface OpenInventory {
   readonly source: InventorySource;
   /** Why the newest documents are not in force. */
   fault(): string | undefined;
+  /** SHA-256 (hex) of one document's version in force. */
+  hash(path: string): string;
   /** Looks whether the documents changed; the fleet calls it each second. */
   check(): void;
   /** Tells which validator clients cannot be taken out now; until told, none can. */
@@ -28,6 +30,7 @@ export function openInventory(options: {
   return {
     source: () => watched.current(),
     fault: () => watched.fault(),
+    hash: (path) => watched.hash(path),
     check: () => watched.check(),
     protect(predicate) {
       inUse = predicate;
