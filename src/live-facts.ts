@@ -6,10 +6,14 @@ export interface FleetFacts {
   consensusShare(implementation: string): Promise<number | undefined>;
   executionShare(implementation: string): Promise<number | undefined>;
   /** What a party's stake stands for and what it has of it, in keys and instances; asking takes nothing. */
-  standing(party: {
-    readonly party: string;
-    readonly address?: string;
-  }): Promise<{ readonly stakeKeys: number; readonly keysHeld: number; readonly validatorInstances: number }>;
+  standing(party: { readonly party: string; readonly address?: string }): Promise<{
+    readonly stakeGwei: bigint;
+    readonly stakeKeys: number;
+    readonly keysHeld: number;
+    readonly validatorInstances: number;
+  }>;
+  /** Keys of all live instances of a plan. */
+  keysOnPlan(plan: string): Promise<number>;
 }
 
 const PARTS_PER_MILLION = 1_000_000;
@@ -17,14 +21,14 @@ const PARTS_PER_MILLION = 1_000_000;
 /** Live attributes for policies/schema.cedarschema; what is not known is left out, and policies decide what that means. */
 export function liveFacts(fleet: FleetFacts): FactSource {
   return async (resource, party) => ({
-    resource: resource.type === 'plan' ? await planFacts(fleet, resource.attributes) : {},
+    resource: resource.type === 'plan' ? await planFacts(fleet, resource) : {},
     party: party.address === undefined ? {} : await partyFacts(fleet, { party: party.party, address: party.address }),
   });
 }
 
 /** A bundle counts as its largest member. */
-async function planFacts(fleet: FleetFacts, attributes: Facts): Promise<Facts> {
-  const { implementations, execution } = attributes;
+async function planFacts(fleet: FleetFacts, { key, attributes }: { key: string; attributes: Facts }): Promise<Facts> {
+  const { implementations, execution, incentive_keys: quota } = attributes;
   const named = Array.isArray(implementations) ? implementations.map(String) : [];
   const shares = await Promise.all(named.map((name) => fleet.consensusShare(name)));
   const executionShare = typeof execution === 'string' ? await fleet.executionShare(execution) : undefined;
@@ -32,15 +36,26 @@ async function planFacts(fleet: FleetFacts, attributes: Facts): Promise<Facts> {
   return {
     ...(known.length > 0 && known.length === shares.length ? { share_ppm: partsPerMillion(Math.max(...known)) } : {}),
     ...(executionShare === undefined ? {} : { execution_share_ppm: partsPerMillion(executionShare) }),
+    ...(typeof quota === 'number' ? { incentive_keys_left: Math.max(0, quota - (await fleet.keysOnPlan(key))) } : {}),
   };
 }
 
 async function partyFacts(fleet: FleetFacts, party: { party: string; address: string }): Promise<Facts> {
-  const { stakeKeys, keysHeld, validatorInstances } = await fleet.standing(party);
-  return { stake_keys: stakeKeys, keys_held: keysHeld, validator_instances: validatorInstances };
+  const { stakeGwei, stakeKeys, keysHeld, validatorInstances } = await fleet.standing(party);
+  return {
+    stake_gwei: safeInteger(stakeGwei),
+    stake_keys: stakeKeys,
+    keys_held: keysHeld,
+    validator_instances: validatorInstances,
+  };
 }
 
 /** Rounded up, so that a third is never reported as less. */
 function partsPerMillion(share: number): number {
   return Math.ceil(share * PARTS_PER_MILLION);
+}
+
+/** Facts are safe integers; beyond 9 million ETH the largest one. */
+function safeInteger(gwei: bigint): number {
+  return gwei > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(gwei);
 }

@@ -37,6 +37,8 @@ export interface PlanEntry {
   readonly region?: string;
   readonly keys_per_instance?: number;
   readonly incentive?: string;
+  /** Quota of the incentive: keys of all instances of the plan together that it is for. */
+  readonly incentive_keys?: number;
   readonly probes?: { readonly liveness: Probe; readonly readiness: Probe };
   readonly binding?: { readonly lifetime_seconds: number; readonly renew_before_seconds: number };
   readonly maximum_polling_seconds: number;
@@ -125,6 +127,7 @@ const plan = object(['name', 'description', 'maximum_polling_seconds', 'maintena
   region: NAME,
   keys_per_instance: whole(1, 1_000_000),
   incentive: TEXT,
+  incentive_keys: whole(0, 1_000_000),
   probes: object(['liveness', 'readiness'], { liveness: probe, readiness: probe }),
   binding: object(['lifetime_seconds', 'renew_before_seconds'], {
     lifetime_seconds: whole(60, 315_360_000),

@@ -73,6 +73,8 @@ function planFaults(document: CatalogDocument, service: ServiceEntry, plan: Plan
     const twice = plan.members?.findIndex((other) => pairName(other) === pairName(member)) !== index;
     if (twice) faults.push({ path, message: `member ${pairName(member)} stands here a second time` });
   });
+  if (plan.incentive_keys !== undefined && service.kind !== 'validator' && service.kind !== 'bundle')
+    faults.push({ path: [...at, 'incentive_keys'], message: `a ${service.kind} plan has no keys to count` });
   if (plan.binding && plan.binding.renew_before_seconds >= plan.binding.lifetime_seconds)
     faults.push({ path: [...at, 'binding', 'renew_before_seconds'], message: 'must be less than lifetime_seconds' });
   for (const [name, probe] of Object.entries(plan.probes ?? {}))

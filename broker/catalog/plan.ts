@@ -111,6 +111,7 @@ export function planResource(plan: Plan): ResourceDescription {
       groups: [...plan.groups],
       ...(single ? { consensus: single.consensus, execution: single.execution } : {}),
       ...(plan.entry.region ? { region: plan.entry.region } : {}),
+      ...(plan.entry.incentive_keys === undefined ? {} : { incentive_keys: plan.entry.incentive_keys }),
     },
   };
 }

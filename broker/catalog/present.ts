@@ -62,6 +62,7 @@ function presentOvsb(document: CatalogDocument, offering: Offering, plan: Plan) 
     ...(entry.region ? { region: entry.region } : {}),
     ...(entry.keys_per_instance ? { capacity: { keys_per_instance: entry.keys_per_instance } } : {}),
     ...(entry.incentive ? { incentive: entry.incentive } : {}),
+    ...(entry.incentive_keys === undefined ? {} : { incentive_keys: entry.incentive_keys }),
     ...(entry.probes ? { probes: entry.probes } : {}),
   };
 }

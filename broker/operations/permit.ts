@@ -54,7 +54,6 @@ async function contextOf(deps: BrokerDeps, subject: Subject, asked: Asked): Prom
     public_keys: read.publicKeys,
     keys_controlled: controlled,
     keys_own: held,
-    withdrawal_address: read.withdrawalAddress,
     fee_recipient: read.feeRecipient,
     gas_limit: Number.isSafeInteger(gasLimit) ? gasLimit : undefined,
     graffiti: read.graffiti,

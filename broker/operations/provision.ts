@@ -12,7 +12,7 @@ import { requirePlanVersion } from './maintenance.js';
 import { requirePermit } from './permit.js';
 import { exhume, findInstance, insertOperation, insertRow, lockId, runningOperation } from './rows.js';
 import { requireOwnUpstream } from './upstream.js';
-import { isOfFleet, wishOf } from './wish.js';
+import { isOfFleet, regionOf, wishOf } from './wish.js';
 
 export interface ProvisionRequest {
   readonly instanceId: string;
@@ -91,7 +91,10 @@ async function create(
     subjectKind: subject.kind,
     address: subject.address ?? null,
     encryptionPublicKey: subject.encryptionPublicKey ?? null,
-    resourceId: await deps.protection.register(instanceResource(instanceId, { ...subject, ...kept }, plan), manager),
+    resourceId: await deps.protection.register(
+      instanceResource(instanceId, { ...subject, ...kept, parameters }, plan),
+      manager,
+    ),
     maintenanceVersion: plan.maintenance.version,
   });
   await insertRow(manager, ServiceInstance, instance);
@@ -111,10 +114,14 @@ async function create(
 /** The instance as the authorization server knows it. */
 export function instanceResource(
   instanceId: string,
-  maker: { readonly party: string; readonly clientId: string } & Pick<KeptOrigin, 'platform' | 'namespace'>,
+  maker: { readonly party: string; readonly clientId: string; readonly parameters: Parameters } & Pick<
+    KeptOrigin,
+    'platform' | 'namespace'
+  >,
   plan: Plan,
 ): ResourceDescription {
   const [first] = plan.members;
+  const region = isOfFleet(plan.kind) ? regionOf(plan, maker.parameters) : plan.entry.region;
   return {
     name: `${plan.title}, instance ${instanceId}`,
     type: 'instance',
@@ -130,6 +137,7 @@ export function instanceResource(
       plan: plan.key,
       groups: [...plan.groups],
       ...(plan.kind === 'validator' && first ? { consensus: first.consensus, execution: first.execution } : {}),
+      ...(region !== undefined && { region }),
     },
   };
 }

@@ -157,8 +157,8 @@ export async function applyUpdate(
   target: UpdateTarget,
 ): Promise<void> {
   const plan = deps.catalog.known(instance.serviceId, target.planId);
-  if (plan && plan.id !== instance.planId) {
-    const maker = { ...instance, party: instance.owner };
+  if (plan && !(plan.id === instance.planId && sameJson(target.parameters, instance.parameters))) {
+    const maker = { ...instance, party: instance.owner, parameters: target.parameters };
     await deps.protection.ensure(instanceResource(instance.id, maker, plan), manager);
   }
   Object.assign(instance, target, { state: 'ready' });

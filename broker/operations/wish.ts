@@ -9,6 +9,11 @@ type Maker = Pick<ServiceInstance, 'id' | 'owner' | 'address' | 'subjectKind'>;
 /** Whether instances of the plan are keys of the fleet. */
 export const isOfFleet = (kind: Plan['kind']) => kind === 'validator' || kind === 'bundle';
 
+/** Where the keys are to be: as asked, else as the plan says. */
+export function regionOf(plan: Plan, parameters: Parameters): string | undefined {
+  return readParameters(parameters).region ?? plan.entry.region;
+}
+
 /** What the fleet is asked for. */
 export function wishOf(maker: Maker, plan: Plan, parameters: Parameters): Wish {
   const read = readParameters(parameters);
@@ -21,7 +26,8 @@ export function wishOf(maker: Maker, plan: Plan, parameters: Parameters): Wish {
     wish: read.wish,
     ...(maker.address ? { address: maker.address } : {}),
     ...(read.publicKeys ? { publicKeys: read.publicKeys } : {}),
-    ...optional('region', read.region ?? plan.entry.region),
+    plan: plan.key,
+    ...optional('region', regionOf(plan, parameters)),
     ...optional('feeRecipient', read.feeRecipient),
     ...optional('gasLimit', read.gasLimit),
     ...optional('graffiti', read.graffiti),

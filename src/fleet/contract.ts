@@ -13,6 +13,8 @@ export interface Wish {
   readonly address?: string;
   /** A platform or the operator may take any pool key; a party only what its stake stands for. */
   readonly subjectKind: 'operator' | 'platform' | 'party';
+  /** Key of the catalog's plan, under which keys are counted against its incentive quota. */
+  readonly plan?: string;
   /** One for a validator plan, several for a bundle (keys spread evenly). */
   readonly members: readonly Pair[];
   readonly keys: number;
@@ -42,12 +44,19 @@ export interface ValidatorEndpoint {
   readonly executionNode: { readonly name: string; readonly uri: string; readonly wsUri?: string };
 }
 
-/** What a party's stake stands for. */
+/** Whose stake is asked for: the party and what it has proved of itself. */
+export interface StakeHolder {
+  readonly party: string;
+  /** Lower-case 0x. */
+  readonly address?: string;
+}
+
+/** The stake a party represents, in gwei, as the server found it; 32 ETH stand for a key. */
 export interface StakeSource {
-  /** Keys it may hold at most. Called in the allocation's transaction: no outside call in it. */
-  keysOf(holder: { readonly party: string; readonly address?: string }, manager: EntityManager): Promise<number>;
-  /** What `keysOf` would answer now; takes nothing. */
-  peek(holder: { readonly party: string; readonly address?: string }, manager: EntityManager): Promise<number>;
+  /** What it stands for at an allocation. Called in its transaction: no outside call in it. */
+  gweiOf(holder: StakeHolder, manager: EntityManager): Promise<bigint>;
+  /** What `gweiOf` would answer now; takes nothing. */
+  peek(holder: StakeHolder, manager: EntityManager): Promise<bigint>;
 }
 
 export interface FleetProvisioning {

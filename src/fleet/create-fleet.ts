@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
 import type { Job } from '../job.js';
 import type { Logger } from '../logger.js';
-import type { FleetProvisioning, Pair, StakeSource } from './contract.js';
+import type { FleetProvisioning, Pair, StakeHolder, StakeSource } from './contract.js';
 import { holdings, sharesOf } from './diversity/shares.js';
 import { WatchedDocument } from './documents/watched-document.js';
 import { fleetRoutes } from './fleet-routes.js';
@@ -22,6 +22,7 @@ import { draftPlan, storePlan } from './plans/propose-plan.js';
 import { RebalancingPlan } from './plans/rebalancing-plan.js';
 import { uncontrolledKeys } from './provisioning/controls-keys.js';
 import { holdsKeys } from './provisioning/holds-keys.js';
+import { keysOnPlan } from './provisioning/keys-on-plan.js';
 import { createProvisioning } from './provisioning/provisioning.js';
 import { type Standing, standingOf } from './provisioning/standing.js';
 import { startHindrance } from './provisioning/start-waiting.js';
@@ -52,7 +53,9 @@ export interface Fleet {
   readonly facts: {
     consensusShare(implementation: string): Promise<number | undefined>;
     executionShare(implementation: string): Promise<number | undefined>;
-    standing(party: { readonly party: string; readonly address?: string }): Promise<Standing>;
+    standing(party: StakeHolder): Promise<Standing>;
+    /** Keys of all live instances of a plan of the catalog. */
+    keysOnPlan(plan: string): Promise<number>;
     /** Whether an account (lower-case 0x) controls every key by its finalised withdrawal credentials. */
     controlsKeys(address: string | undefined, publicKeys: readonly string[]): Promise<boolean>;
     holdsKeys(party: string, publicKeys: readonly string[]): Promise<boolean>;
@@ -143,6 +146,7 @@ export function createFleet(options: FleetOptions): Fleet {
       consensusShare: provisioning.consensusShare,
       executionShare: (implementation) => share('execution', implementation),
       standing: (party) => standingOf({ dataSource, stake: options.stake }, party),
+      keysOnPlan: (plan) => keysOnPlan(plan, dataSource.manager),
       holdsKeys: (party, publicKeys) => holdsKeys(party, publicKeys, dataSource.manager),
       controlsKeys: async (address, publicKeys) =>
         (await uncontrolledKeys(address, publicKeys, dataSource.manager)).length === 0,

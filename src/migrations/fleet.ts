@@ -84,6 +84,7 @@ const UP = [
     party text NOT NULL,
     address text,
     subject_kind text NOT NULL,
+    plan text,
     members jsonb NOT NULL,
     keys integer NOT NULL,
     named boolean NOT NULL,
@@ -103,6 +104,7 @@ const UP = [
   // INVARIANT: wish_live_instance — an instance has one live wish.
   'CREATE UNIQUE INDEX wish_live_instance ON wish (instance_id) WHERE ended_at IS NULL',
   'CREATE INDEX wish_live_party ON wish (party) WHERE ended_at IS NULL',
+  'CREATE INDEX wish_live_plan ON wish (plan) WHERE ended_at IS NULL',
   `CREATE TABLE instance_allocation (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     wish_id uuid NOT NULL,

@@ -156,6 +156,13 @@ describe('OSB 2.17 catalog', () => {
       expect(faults(changed)).to.contain('illegal pair lighthouse/reth: reth v2.10.1 does not speak Engine API V5');
     });
     it('broken YAML', () => expect(faults(`${text}\n  - : [`)).to.match(/^catalog\.yaml:\d+:\d+ /));
+    it('a quota of keys that is none, or of a plan without keys', () => {
+      const quota = (value: string) => text.replace('keys_per_instance: 256', `incentive_keys: ${value}`);
+      expect(faults(quota('100'))).to.equal('');
+      expect(faults(quota('-1'))).to.contain(`catalog.yaml:${lineOf('incentive_keys', quota('-1'))}:`);
+      const rpc = text.replace('groups: [read, logs, send]', 'incentive_keys: 5\n        groups: [read, logs, send]');
+      expect(faults(rpc)).to.match(/^catalog\.yaml:\d+:\d+ a rpc plan has no keys to count$/);
+    });
     it('a binding that is renewed after it ends', () => {
       const changed = text.replace('renew_before_seconds: 1209600', 'renew_before_seconds: 7776000');
       expect(faults(changed)).to.contain('must be less than lifetime_seconds');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { provenStake } from '../../src/fleet/index.js';
+import { wholeKeys } from '../../src/fleet/provisioning/whole-keys.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
 const WALLET = '0x1111111111111111111111111111111111111111';
@@ -28,10 +29,12 @@ describe('stake proved by withdrawal credentials', () => {
   });
   after(() => database.drop());
 
-  const keysOf = (address?: string) =>
-    provenStake().keysOf(
-      { party: `eip155:1:${address}`, ...(address ? { address } : {}) },
-      database.dataSource.manager,
+  const keysOf = async (address?: string) =>
+    wholeKeys(
+      await provenStake().gweiOf(
+        { party: `eip155:1:${address}`, ...(address ? { address } : {}) },
+        database.dataSource.manager,
+      ),
     );
 
   it('counts active validators of 0x01 and 0x02 credentials that carry the address, in whole keys of 32 ETH', async () => {

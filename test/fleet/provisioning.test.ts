@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import type { Facts } from '../../authz/index.js';
 import { DomainError } from '../../src/errors.js';
 import type { Wish } from '../../src/fleet/index.js';
+import { liveFacts } from '../../src/live-facts.js';
 import { CONSENSUS, EXECUTION, publicKey, type TestFleet, testFleet } from './fleet-support.js';
 
 const WALLET = `0x${'ab'.repeat(20)}`;
@@ -17,6 +19,8 @@ function wish(instanceId: string, more: Partial<Wish> = {}): Wish {
     ...more,
   };
 }
+
+const NIMBUS_GETH = 'validator-nimbus/geth';
 
 describe('F provisioning', () => {
   let test: TestFleet;
@@ -38,6 +42,22 @@ describe('F provisioning', () => {
       () => 'granted',
       (thrown: unknown) => (thrown instanceof DomainError ? thrown.code : String(thrown)),
     );
+
+  it('facts: what live instances leave of a plan’s incentive quota, and a party’s stake in gwei', async () => {
+    const facts = liveFacts(test.fleet.facts);
+    const told = async (attributes: Facts) =>
+      facts({ type: 'plan', key: NIMBUS_GETH, attributes }, { party: `eip155:31337:${WALLET}`, address: WALLET });
+    expect((await told({ incentive_keys: 3 })).resource).to.deep.equal({ incentive_keys_left: 3 });
+    expect((await told({})).resource).to.deep.equal({});
+    await request(wish('one', { plan: NIMBUS_GETH }));
+    await request(wish('many', { plan: NIMBUS_GETH, subjectKind: 'platform', party: 'platform:p', keys: 4 }));
+    const { resource, party } = await told({ incentive_keys: 6 });
+    expect(resource).to.deep.equal({ incentive_keys_left: 1 });
+    expect((await told({ incentive_keys: 2 })).resource).to.deep.equal({ incentive_keys_left: 0 });
+    expect(party).to.deep.equal({ stake_gwei: 32e9, stake_keys: 1, keys_held: 1, validator_instances: 1 });
+    await end('many');
+    expect((await told({ incentive_keys: 6 })).resource).to.deep.equal({ incentive_keys_left: 5 });
+  });
 
   it('moves a live key from the implementation furthest above its target, longest dwell first; succeeded when live', async () => {
     await request(wish('one'));

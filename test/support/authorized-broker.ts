@@ -4,8 +4,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Koa from 'koa';
-import { createAuthorizationServer, createClaimVerifier, createPolicyEngine } from '../../authz/index.js';
-import { createBroker } from '../../broker/index.js';
+import {
+  createAuthorizationServer,
+  createClaimVerifier,
+  createPolicyEngine,
+  type FactSource,
+} from '../../authz/index.js';
+import type { DecisionRecord } from '../../authz/policy/types.js';
+import { type BrokerOptions, createBroker } from '../../broker/index.js';
 import { systemClock } from '../../src/clock.js';
 import { EndpointStore } from '../../src/gateway/endpoint-store.js';
 import { UsageLedger } from '../../src/gateway/usage-ledger.js';
@@ -15,6 +21,11 @@ import { ROOT } from '../../src/paths.js';
 import { CLIENT, OPERATOR, PLATFORM } from '../authz/support.js';
 import { PAIRS, ScriptedFleet } from './broker.js';
 import { testDatabase } from './database.js';
+
+const standardFacts: FactSource = async ({ type, attributes }) => ({
+  resource: type === 'plan' && attributes.kind === 'validator' ? { share_ppm: 100_000 } : {},
+  party: { stake_keys: 1, keys_held: 0 },
+});
 
 export interface AuthorizedBroker {
   readonly origin: string;
@@ -31,7 +42,14 @@ export interface AuthorizedBroker {
 }
 
 /** @param policies the folder of its policies. */
-export async function authorizedBroker(policies = join(ROOT, 'policies')): Promise<AuthorizedBroker> {
+export async function authorizedBroker(
+  policies = join(ROOT, 'policies'),
+  more: {
+    readonly facts?: FactSource;
+    readonly record?: (decision: DecisionRecord) => void;
+    readonly catalogPath?: string;
+  } & Pick<BrokerOptions, 'holdsKeys' | 'controlsKeys'> = {},
+): Promise<AuthorizedBroker> {
   const database = await testDatabase();
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -50,11 +68,8 @@ export async function authorizedBroker(policies = join(ROOT, 'policies')): Promi
     platforms: [PLATFORM],
     policy,
     claims: createClaimVerifier({ issuer, chainId: 31337 }),
-    decisions: { record: async () => undefined },
-    facts: async ({ type, attributes }) => ({
-      resource: type === 'plan' && attributes.kind === 'validator' ? { share_ppm: 100_000 } : {},
-      party: { stake_keys: 1, keys_held: 0 },
-    }),
+    decisions: { record: async (decision) => more.record?.(decision) },
+    facts: more.facts ?? standardFacts,
     sealingKey: dataKey,
     clock: systemClock,
     logger,
@@ -68,7 +83,9 @@ export async function authorizedBroker(policies = join(ROOT, 'policies')): Promi
     fleet: new ScriptedFleet(),
     rpc: endpoints,
     dataKey,
-    catalogPath: join(ROOT, 'config/catalog.yaml'),
+    catalogPath: more.catalogPath ?? join(ROOT, 'config/catalog.yaml'),
+    ...(more.holdsKeys && { holdsKeys: more.holdsKeys }),
+    ...(more.controlsKeys && { controlsKeys: more.controlsKeys }),
     offeredPairs: () => PAIRS,
     publicUrl: origin,
     issuer,

@@ -10,6 +10,7 @@ import type { DiversityPolicy } from '../targets/targets.js';
 import { type ChosenKey, choosePoolKeys } from './choose-pool-keys.js';
 import { uncontrolledKeys } from './controls-keys.js';
 import { clientsFor, roomFor } from './destination.js';
+import { wholeKeys } from './whole-keys.js';
 import { InstanceAllocation, type WishRow } from './wish-row.js';
 
 export interface ProvisioningDeps extends StateDeps {
@@ -96,7 +97,7 @@ export async function allocate(
 async function checkStake({ stake }: ProvisioningDeps, wish: Wish, manager: EntityManager): Promise<void> {
   if (wish.subjectKind !== 'party') return;
   const { party, address } = wish;
-  const allowed = await stake.keysOf({ party, ...(address !== undefined && { address }) }, manager);
+  const allowed = wholeKeys(await stake.gweiOf({ party, ...(address !== undefined && { address }) }, manager));
   const [row]: { held: number }[] = await manager.query(
     `SELECT count(*)::int AS held FROM instance_allocation a JOIN wish w ON w.id = a.wish_id
       WHERE a.released_at IS NULL AND w.party = $1 AND NOT w.named AND w.instance_id <> $2`,

@@ -57,6 +57,7 @@ function settingsOf(wish: Wish) {
     party: wish.party,
     address: wish.address ?? null,
     subjectKind: wish.subjectKind,
+    plan: wish.plan ?? null,
     members: [...wish.members],
     keys: wish.keys,
     named: wish.publicKeys !== undefined,

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { StakeSource } from '../contract.js';
+import { GWEI_PER_KEY } from './whole-keys.js';
 
 /**
  * The sandbox's given stake: the configured list, else one key for each wallet, for the first `wallets` wallets that ask. A wallet's place
@@ -12,9 +13,9 @@ export function sandboxStake(options: {
 }): StakeSource {
   const { wallets = 16, list } = options;
   return {
-    async keysOf({ party, address }, manager: EntityManager) {
-      if (address === undefined) return 0;
-      if (list) return list[address] ?? 0;
+    async gweiOf({ party, address }, manager: EntityManager) {
+      if (address === undefined) return 0n;
+      if (list) return BigInt(list[address] ?? 0) * GWEI_PER_KEY;
       // The caller holds the allocation lock: no two wallets take one place.
       await manager.query(
         `INSERT INTO sandbox_stake (position, party)
@@ -23,16 +24,16 @@ export function sandboxStake(options: {
         [party, wallets],
       );
       const [place]: unknown[] = await manager.query('SELECT position FROM sandbox_stake WHERE party = $1', [party]);
-      return place === undefined ? 0 : 1;
+      return place === undefined ? 0n : GWEI_PER_KEY;
     },
     async peek({ party, address }, manager: EntityManager) {
-      if (address === undefined) return 0;
-      if (list) return list[address] ?? 0;
+      if (address === undefined) return 0n;
+      if (list) return BigInt(list[address] ?? 0) * GWEI_PER_KEY;
       const [row]: { open: boolean }[] = await manager.query(
         'SELECT count(*) < $2 OR bool_or(party = $1) AS open FROM sandbox_stake',
         [party, wallets],
       );
-      return row?.open === true ? 1 : 0;
+      return row?.open === true ? GWEI_PER_KEY : 0n;
     },
   };
 }

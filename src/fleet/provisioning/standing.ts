@@ -1,7 +1,9 @@
 import type { DataSource } from 'typeorm';
-import type { StakeSource } from '../contract.js';
+import type { StakeHolder, StakeSource } from '../contract.js';
+import { wholeKeys } from './whole-keys.js';
 
 export interface Standing {
+  readonly stakeGwei: bigint;
   /** Keys the party's stake stands for. */
   readonly stakeKeys: number;
   /** Of those, how many its live instances hold; named keys do not count. */
@@ -12,7 +14,7 @@ export interface Standing {
 /** What a party's stake stands for and what it has of it. Asking takes nothing; the allocation counts again, under its lock. */
 export async function standingOf(
   { dataSource, stake }: { readonly dataSource: DataSource; readonly stake: StakeSource },
-  party: { readonly party: string; readonly address?: string },
+  party: StakeHolder,
 ): Promise<Standing> {
   const { manager } = dataSource;
   const [row]: { held: number; instances: number }[] = await manager.query(
@@ -21,8 +23,10 @@ export async function standingOf(
       WHERE w.ended_at IS NULL AND w.party = $1`,
     [party.party],
   );
+  const stakeGwei = await stake.peek(party, manager);
   return {
-    stakeKeys: await stake.peek(party, manager),
+    stakeGwei,
+    stakeKeys: wholeKeys(stakeGwei),
     keysHeld: row?.held ?? 0,
     validatorInstances: row?.instances ?? 0,
   };

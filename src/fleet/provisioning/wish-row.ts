@@ -18,6 +18,7 @@ import type { Pair } from '../contract.js';
 @Entity('wish')
 @Index('wish_live_instance', ['instanceId'], { unique: true, where: 'ended_at IS NULL' })
 @Index('wish_live_party', ['party'], { where: 'ended_at IS NULL' })
+@Index('wish_live_plan', ['plan'], { where: 'ended_at IS NULL' })
 @Check('wish_subject_kind', `subject_kind IN ('operator', 'platform', 'party')`)
 @Check('wish_kind', `kind IN ('soft', 'hard')`)
 @Check('wish_keys', 'keys > 0')
@@ -36,6 +37,9 @@ export class WishRow {
 
   @Column({ name: 'subject_kind', type: 'text' })
   subjectKind!: 'operator' | 'platform' | 'party';
+
+  @Column({ name: 'plan', type: 'text', nullable: true })
+  plan!: string | null;
 
   @Column({ name: 'members', type: 'jsonb' })
   members!: readonly Pair[];

@@ -113,7 +113,6 @@ describe('default policies (product.md)', () => {
     expect(asked({ public_keys: ['0xaa'] })).to.equal('deny');
     expect(asked({ public_keys: ['0xaa'], keys_controlled: true })).to.equal('permit');
     expect(asked({ fee_recipient: WALLET })).to.equal('deny');
-    expect(asked({ fee_recipient: WALLET, withdrawal_address: WALLET })).to.equal('permit');
     expect(outcome(platform, 'instance:create', minority, { context: { fee_recipient: WALLET, keys: 9 } })).to.equal(
       'permit',
     );
