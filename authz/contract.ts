@@ -77,7 +77,7 @@ export type GuardOutcome =
   /** A platform's credential is good and the policies say no: 403. */
   | { readonly kind: 'denied'; readonly decision: Decision };
 
-/** Every method throws `UnreachableError` when the server cannot be asked: answer with `UNREACHABLE` (UMA Grant 3.2.2). */
+/** Every method throws `UnreachableError` when the server cannot be asked; `guardAnswer` says how to answer (UMA Grant 3.2.2). */
 export interface Guard {
   /** Whose credential the request carries; undefined for none, garbage, expired or revoked. Never throws for bad input. */
   identify(request: IncomingMessage): Promise<Subject | undefined>;
@@ -86,8 +86,11 @@ export interface Guard {
    * decided now, with what is known of the request in `context`.
    */
   check(request: IncomingMessage, wanted: readonly Permission[], context?: Facts): Promise<GuardOutcome>;
-  /** A ticket for `wanted`, for callers that have cached `identify`. */
-  challenge(wanted: readonly Permission[]): Promise<Challenge>;
+  /**
+   * A ticket for `wanted`, for callers that have cached `identify`. With the request of whoever has no credential it counts
+   * against that address. @throws DomainError `TooManyRequests` (429, Retry-After), and then makes no ticket.
+   */
+  challenge(wanted: readonly Permission[], request?: IncomingMessage): Promise<Challenge>;
   /** A fresh DPoP proof for this request? True at once for subjects without `proofOfPossession`. */
   confirm(request: IncomingMessage, subject: Subject): Promise<boolean>;
   /**

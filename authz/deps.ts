@@ -70,7 +70,7 @@ export interface AuthorizationOptions {
   readonly lifetimes?: Partial<Lifetimes>;
   /** For how many days decisions are kept; 90. */
   readonly keepDecisionsDays?: number;
-  /** Requests a second and address below the issuer; far above 100. */
+  /** Requests a second and address below the issuer, and as many tickets a second elsewhere; far above 100. */
   readonly requestsPerSecond?: number;
 }
 

@@ -1,5 +1,6 @@
 import { errors } from 'oidc-provider';
 import { DomainError } from '../src/errors.js';
+import type { GuardCode } from '../src/http/errors.js';
 
 /** An answer in OAuth's or UMA's words from our own routes. `description` is for the caller and holds no secret. */
 export class ProtocolError extends Error {
@@ -49,10 +50,18 @@ export function invalidGrant(description: string): UmaGrantError {
 export type UnreachableError = DomainError<'AuthorizationServerUnreachable'>;
 
 /** UMA Grant 3.2.2: what a resource server answers with when it cannot get a ticket. */
-export const UNREACHABLE = {
+const UNREACHABLE = {
   status: 403,
   headers: { Warning: '199 - "UMA Authorization Server Unreachable"' },
 } as const;
+
+/** One address asks for more tickets than anybody needs; each is a row. */
+export function tooManyTickets(): DomainError<GuardCode> {
+  return new DomainError<GuardCode>('TooManyRequests', 'too many tickets were asked for from this address', {
+    status: 429,
+    headers: { 'Retry-After': '1' },
+  });
+}
 
 export function unreachable(cause: unknown): UnreachableError {
   const error = new DomainError(

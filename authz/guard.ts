@@ -1,17 +1,19 @@
 import type { IncomingMessage } from 'node:http';
+import { guardAnswer } from '../src/http/errors.js';
 import type { Logger } from '../src/logger.js';
 import type { Asker } from './asker.js';
 import type { Assessor } from './assessor.js';
 import { covers } from './authorization-assessment.js';
 import type { Challenge, Decision, Facts, Guard, GuardOutcome, Permission, Subject } from './contract.js';
 import type { DpopProofs } from './dpop.js';
-import { unreachable } from './errors.js';
+import { tooManyTickets, unreachable } from './errors.js';
 import { provenParty } from './gathered-claims.js';
 import type { Platforms } from './platform.js';
 import type { Assessment } from './policy/types.js';
 import type { Resource } from './protection/resource.js';
 import type { Resources } from './protection/resources.js';
 import type { Tickets } from './protection/tickets.js';
+import type { AddressLimit } from './rate-limit.js';
 import type { ApprovalQueue } from './requests/approval-queue.js';
 import type { LiveRpt, Rpts } from './rpt.js';
 
@@ -27,6 +29,8 @@ export interface GuardParts {
   readonly proofs: DpopProofs;
   /** Why this replica may not decide now. */
   readonly standAside: () => string | undefined;
+  /** Of tickets for whoever has no credential. */
+  readonly ticketLimit: AddressLimit;
   readonly logger: Logger;
 }
 
@@ -39,7 +43,7 @@ export function createGuard(parts: GuardParts): Guard {
   const guard: Guard = {
     identify: (request) => reachable(parts, () => identify(parts, request)),
     check: (request, wanted, context) => reachable(parts, () => check(parts, guard, request, wanted, context)),
-    challenge: (wanted) => reachable(parts, () => challenge(parts, wanted)),
+    challenge: (wanted, request) => reachable(parts, () => challenge(parts, wanted, request)),
     confirm: (request, subject) => reachable(parts, () => confirm(parts, request, subject)),
     decide: (subject, wanted) => reachable(parts, () => decide(parts, subject, wanted)),
   };
@@ -52,6 +56,7 @@ async function reachable<T>({ logger, standAside }: GuardParts, ask: () => Promi
   try {
     return await ask();
   } catch (fault) {
+    if (guardAnswer(fault) !== undefined) throw fault;
     logger.error({ err: fault }, 'the authorization server could not be asked');
     throw unreachable(fault);
   }
@@ -113,7 +118,7 @@ async function check(
   if (subject !== undefined && covers(subject.permissions, wanted) && (await confirm(parts, request, subject))) {
     return { kind: 'granted', subject };
   }
-  return { kind: 'challenge', challenge: await guard.challenge(wanted) };
+  return { kind: 'challenge', challenge: await guard.challenge(wanted, request) };
 }
 
 async function checkPlatform(
@@ -132,7 +137,12 @@ async function checkPlatform(
 }
 
 /** The same header whatever was wrong, so that it tells nothing (S). */
-async function challenge(parts: GuardParts, wanted: readonly Permission[]): Promise<Challenge> {
+async function challenge(
+  parts: GuardParts,
+  wanted: readonly Permission[],
+  request: IncomingMessage | undefined,
+): Promise<Challenge> {
+  if (request !== undefined && !parts.ticketLimit.take(request)) throw tooManyTickets();
   const ticket = await parts.tickets.create({ owner: parts.operatorId, permissions: wanted });
   const header = `UMA realm="${REALM}", as_uri="${parts.issuer}", ticket="${ticket}"`;
   return { headers: { 'WWW-Authenticate': header, 'Cache-Control': 'no-store' }, ticket, asUri: parts.issuer };

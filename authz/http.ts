@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
-import { isHttpFault, unreachableAnswer } from '../src/http/errors.js';
+import { reasonOf } from '../src/errors.js';
+import { guardAnswer, isHttpFault } from '../src/http/errors.js';
 import { readJson as readJsonBody, readText } from '../src/http/read-json.js';
 import type { Logger } from '../src/logger.js';
 import { invalidRequest, ProtocolError } from './errors.js';
@@ -11,11 +12,12 @@ export function renderErrors(logger: Logger): Middleware {
     try {
       await next();
     } catch (thrown) {
-      const unreachable = unreachableAnswer(thrown);
-      if (unreachable !== undefined) {
-        ctx.set(unreachable.headers);
-        ctx.status = unreachable.status;
-        ctx.body = { error: 'temporarily_unavailable', error_description: 'the authorization server cannot be asked' };
+      const guarded = guardAnswer(thrown);
+      if (guarded !== undefined) {
+        ctx.set(guarded.headers);
+        ctx.status = guarded.status;
+        const error = guarded.status === 429 ? 'too_many_requests' : 'temporarily_unavailable';
+        ctx.body = { error, error_description: reasonOf(thrown) };
         return;
       }
       if (!(thrown instanceof ProtocolError)) {

@@ -6,7 +6,6 @@
 export { createClaimVerifier } from './claims/verifier.js';
 export type * from './contract.js';
 export type { AuthorizationDeps } from './deps.js';
-export { UNREACHABLE } from './errors.js';
 export { createDecisionLog } from './policy/decision-log.js';
 export { createPolicyEngine } from './policy/engine.js';
 export { createAuthorizationServer } from './server.js';

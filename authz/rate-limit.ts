@@ -8,27 +8,37 @@ const ADDRESSES = 10_000;
 /** A burst may take this many seconds' worth at once. */
 const BURST_SECONDS = 4;
 
-/** A token bucket per client address. @throws ProtocolError 429. */
-export function rateLimit(
-  clock: Clock,
-  requestsPerSecond: number,
-  addressOf: (request: IncomingMessage) => string,
-): Middleware {
-  const capacity = requestsPerSecond * BURST_SECONDS;
-  const buckets = new LRUCache<string, { tokens: number; atMs: number }>({ max: ADDRESSES });
-  return async (ctx, next) => {
-    const nowMs = clock.nowMs();
-    const address = addressOf(ctx.req);
-    const bucket = buckets.get(address) ?? { tokens: capacity, atMs: nowMs };
-    bucket.tokens = Math.min(capacity, bucket.tokens + (Math.max(0, nowMs - bucket.atMs) / 1000) * requestsPerSecond);
+/** A token bucket per client address, of the 10,000 that were heard of last. */
+export class AddressLimit {
+  readonly #buckets = new LRUCache<string, { tokens: number; atMs: number }>({ max: ADDRESSES });
+
+  constructor(
+    private readonly clock: Clock,
+    readonly perSecond: number,
+    private readonly addressOf: (request: IncomingMessage) => string,
+  ) {}
+
+  /** False when the request's address has used up what it may; then nothing is taken. */
+  take(request: IncomingMessage): boolean {
+    const nowMs = this.clock.nowMs();
+    const address = this.addressOf(request);
+    const capacity = this.perSecond * BURST_SECONDS;
+    const bucket = this.#buckets.get(address) ?? { tokens: capacity, atMs: nowMs };
+    bucket.tokens = Math.min(capacity, bucket.tokens + (Math.max(0, nowMs - bucket.atMs) / 1000) * this.perSecond);
     bucket.atMs = nowMs;
-    buckets.set(address, bucket);
-    if (bucket.tokens < 1) {
-      throw new ProtocolError(429, 'too_many_requests', `more than ${requestsPerSecond} requests a second`, {
-        'Retry-After': '1',
-      });
-    }
+    this.#buckets.set(address, bucket);
+    if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
-    await next();
+    return true;
+  }
+}
+
+/** @throws ProtocolError 429. */
+export function rateLimit(limit: AddressLimit): Middleware {
+  return (ctx, next) => {
+    if (limit.take(ctx.req)) return next();
+    throw new ProtocolError(429, 'too_many_requests', `more than ${limit.perSecond} requests a second`, {
+      'Retry-After': '1',
+    });
   };
 }

@@ -28,7 +28,7 @@ import { resourceRoutes } from './protection/resource-routes.js';
 import { protectionApi, Resources } from './protection/resources.js';
 import { Tickets } from './protection/tickets.js';
 import { createProvider } from './provider.js';
-import { rateLimit } from './rate-limit.js';
+import { AddressLimit, rateLimit } from './rate-limit.js';
 import { Reassessment } from './reassessment.js';
 import { refreshGrant } from './refresh.js';
 import { MAX_CLIENTS, registrationRoutes } from './registration-routes.js';
@@ -136,6 +136,8 @@ function createParts(deps: AuthorizationDeps) {
     proofs: new DpopProofs(dataSource, clock),
     platforms: new Platforms(deps.platforms),
     reassessment: new Reassessment(operatorId, assessor, grants, resources, standAside, deps.logger),
+    requestLimit: addressLimit(deps),
+    ticketLimit: addressLimit(deps),
     nowMs: () => clock.nowMs(),
     standAside,
     logger: deps.logger,
@@ -148,13 +150,17 @@ function createParts(deps: AuthorizationDeps) {
   return { ...shared, guard };
 }
 
+function addressLimit({ clock, clientAddress, options }: AuthorizationDeps): AddressLimit {
+  const addressOf = clientAddress ?? ((request) => request.socket.remoteAddress ?? '');
+  return new AddressLimit(clock, options.requestsPerSecond ?? REQUESTS_PER_SECOND, addressOf);
+}
+
 function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: OwnResources): Middleware {
   const pat = requirePat(() => provider, deps.issuer);
   const { options } = deps;
   const app = new Koa();
   app.use(renderErrors(deps.logger));
-  const addressOf = deps.clientAddress ?? ((request) => request.socket.remoteAddress ?? '');
-  app.use(rateLimit(deps.clock, options.requestsPerSecond ?? REQUESTS_PER_SECOND, addressOf));
+  app.use(rateLimit(parts.requestLimit));
   app.use(issueOnlyInForce(parts.standAside));
   // First: what is asked most need not pass by every other route.
   app.use(tokenEndpoint(provider));

@@ -28,8 +28,13 @@ export async function requirePermission(
 }
 
 /** A 401 whose ticket names the one permission. */
-export async function challenge(guard: Guard, resourceId: string, scope: string): Promise<OsbError> {
-  return challenged(await guard.challenge([{ resourceId, scopes: [scope] }]));
+export async function challenge(
+  guard: Guard,
+  request: IncomingMessage,
+  resourceId: string,
+  scope: string,
+): Promise<OsbError> {
+  return challenged(await guard.challenge([{ resourceId, scopes: [scope] }], request));
 }
 
 /** What belongs to somebody: an instance or a binding. */
@@ -53,8 +58,8 @@ export async function requireOnOwned(
   const subject = await guard.identify(request);
   if (!subject) {
     throw owned
-      ? await challenge(guard, owned.resourceId, scope)
-      : await challenge(guard, brokerResourceId, 'instance:create');
+      ? await challenge(guard, request, owned.resourceId, scope)
+      : await challenge(guard, request, brokerResourceId, 'instance:create');
   }
   if (!owned) throw absent();
   const origin = originOn(subject, owned);

@@ -1,6 +1,7 @@
 /** The broker's errors and their one renderer (Open Service Broker API 2.17, Service Broker Errors). */
 import type { Challenge } from '../authz/index.js';
 import { DomainError } from '../src/errors.js';
+import type { GuardCode } from '../src/http/errors.js';
 
 /** OSB's own codes and plain words for the rest; each is one CamelCase word. */
 export type OsbCode =
@@ -24,9 +25,6 @@ type FleetCode = 'StakeExceeded' | 'KeyNotControlled' | 'NoCapacity' | 'NoKeys' 
 
 /** It cannot be now and can be later. */
 type PassingCode = 'Sealed' | 'MoveUnfinished' | 'NotHolder' | 'ServiceUnavailable';
-
-/** The guard could not ask; its facts carry UMA's Warning header (UMA Grant 3.2.2). */
-type GuardCode = 'AuthorizationServerUnreachable';
 
 type Code = OsbCode | FleetCode | PassingCode | GuardCode;
 
@@ -81,6 +79,7 @@ export const STATUS = {
   NoKeys: 422,
   MoveUnfinished: 422,
   NotHolder: 422,
+  TooManyRequests: 429,
   Sealed: 503,
   ServiceUnavailable: 503,
 } satisfies Record<Code, number>;

@@ -40,7 +40,8 @@ export function createHandlers(deps: BrokerDeps) {
     try {
       return decodeId(raw ?? '', field);
     } catch (error) {
-      if (!(await guard.identify(request))) throw await challenge(guard, resources.broker(), 'instance:create');
+      if (!(await guard.identify(request)))
+        throw await challenge(guard, request, resources.broker(), 'instance:create');
       throw error;
     }
   }
@@ -67,7 +68,7 @@ export function createHandlers(deps: BrokerDeps) {
     const known = await guard.identify(ctx.req);
     if (!known) {
       const plan = planNamed(deps, await peekJsonBody(ctx.req));
-      throw await challenge(guard, plan ? resources.plan(plan) : resources.broker(), 'instance:create');
+      throw await challenge(guard, ctx.req, plan ? resources.plan(plan) : resources.broker(), 'instance:create');
     }
     let body: JsonObject;
     try {
@@ -214,7 +215,7 @@ export function createHandlers(deps: BrokerDeps) {
   async function presentDeleted(ctx: Context, tombstone: Tombstone, absent: () => OsbError): Promise<void> {
     const subject = await guard.identify(ctx.req);
     if (!subject || !(await guard.confirm(ctx.req, subject)))
-      throw await challenge(guard, resources.broker(), 'instance:create');
+      throw await challenge(guard, ctx.req, resources.broker(), 'instance:create');
     if (subject.party !== tombstone.owner && subject.kind !== 'operator') throw absent();
     poll(ctx, lastOperationOfDeleted(deps.clock.nowMs(), tombstone));
   }

@@ -60,7 +60,10 @@ async function requireScope(parts: RequestParts, ctx: Context, scope: string): P
   if (outcome.kind === 'granted') return outcome.subject;
   if (outcome.kind === 'denied') throw new ProtocolError(403, 'access_denied', outcome.decision.reason);
   // One RPT serves to look and to decide: the queue is the operator's alone.
-  const { headers } = await parts.guard.challenge([{ resourceId: parts.resourceId(), scopes: ['read', 'approve'] }]);
+  const { headers } = await parts.guard.challenge(
+    [{ resourceId: parts.resourceId(), scopes: ['read', 'approve'] }],
+    ctx.req,
+  );
   throw new ProtocolError(401, 'unauthorized', 'an RPT for this resource is needed', headers);
 }
 

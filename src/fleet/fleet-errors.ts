@@ -1,4 +1,5 @@
 import { DomainError } from '../errors.js';
+import type { GuardCode } from '../http/errors.js';
 
 /** Every refusal the fleet's routes can give. */
 export type FleetCode =
@@ -12,8 +13,7 @@ export type FleetCode =
   | 'PlanTimeLimit'
   | 'SolverFailed'
   | 'Sealed'
-  /** The guard's, with UMA's Warning header (UMA Grant 3.2.2). */
-  | 'AuthorizationServerUnreachable';
+  | GuardCode;
 
 export const FLEET_STATUS = {
   BadRequest: 400,
@@ -27,6 +27,7 @@ export const FLEET_STATUS = {
   SolverFailed: 503,
   Sealed: 503,
   AuthorizationServerUnreachable: 403,
+  TooManyRequests: 429,
 } as const satisfies Record<FleetCode, number>;
 
 export function isFleetError(thrown: unknown): thrown is DomainError<FleetCode> {

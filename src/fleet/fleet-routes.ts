@@ -3,7 +3,7 @@ import type { Middleware } from 'koa';
 import type { DataSource } from 'typeorm';
 import type { Guard, Subject } from '../../authz/index.js';
 import { DomainError } from '../errors.js';
-import { unreachableAnswer } from '../http/errors.js';
+import { guardAnswer } from '../http/errors.js';
 import { readJson } from '../http/read-json.js';
 import type { Logger } from '../logger.js';
 import { presentDiversity } from './diversity/present-diversity.js';
@@ -144,7 +144,7 @@ async function renderErrors(ctx: RouterContext, next: () => Promise<unknown>): P
   } catch (thrown) {
     if (!isFleetError(thrown)) throw thrown;
     ctx.status = FLEET_STATUS[thrown.code];
-    ctx.set(unreachableAnswer(thrown)?.headers ?? {});
+    ctx.set(guardAnswer(thrown)?.headers ?? {});
     ctx.body = { error: thrown.code.replace(/(?<=[a-z])[A-Z]/g, '_$&').toLowerCase(), description: thrown.message };
   }
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Challenge, Guard, Permission } from '../../authz/index.js';
 import type { Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
-import { unreachableAnswer } from '../http/errors.js';
+import { guardAnswer } from '../http/errors.js';
 import type { Logger } from '../logger.js';
 import type { Admission, Admissions, Grant } from './admissions.js';
 import { type Answered, type AnswerParts, answerMessage } from './answer-message.js';
@@ -83,7 +83,7 @@ async function verify(
     return { status: 429, body, headers: [...cors, 'retry-after', String(admission.retryAfterSeconds)] };
   }
   parts.metrics.refused('unauthorized');
-  return challengeRefusal(await parts.guard.challenge(wantedOf(parts, admission.endpoint)), null, cors);
+  return challengeRefusal(await parts.guard.challenge(wantedOf(parts, admission.endpoint), request), null, cors);
 }
 
 async function admitOnce(
@@ -113,16 +113,21 @@ function challengeRefusal(challenge: Challenge, id: RpcId, cors: HeaderList): Re
   return { status: 401, body, headers: [...cors, ...headers] };
 }
 
-/** 503; where only the guard could not ask, UMA's 403 and Warning (UMA Grant 3.2.2). */
+/** 503; where only the guard could not ask, UMA's 403 and Warning (UMA Grant 3.2.2); 429 where its tickets were asked for too often. */
 function unavailable(parts: HttpParts, request: IncomingMessage, thrown: unknown): Refusal {
+  const cors = corsHeaders(undefined, request.headers.origin);
+  const guarded = guardAnswer(thrown) ?? { status: 503, headers: {} };
+  const headers: HeaderList = [...cors, ...Object.entries(guarded.headers).flat()];
+  if (guarded.status === 429) {
+    parts.metrics.refused('throttled');
+    return { status: 429, body: errorAnswer(null, 'limited', reasonOf(thrown)), headers };
+  }
   const correlationId = randomUUID();
   const reason = reasonOf(thrown);
   parts.log.error({ correlation_id: correlationId, reason }, 'an RPC request could not be judged');
   parts.metrics.refused('unavailable');
   const body = errorAnswer(null, 'internal', 'temporarily unavailable', { correlation_id: correlationId });
-  const { status, headers } = unreachableAnswer(thrown) ?? { status: 503, headers: {} };
-  const cors = corsHeaders(undefined, request.headers.origin);
-  return { status, body, headers: [...cors, 'retry-after', '1', ...Object.entries(headers).flat()] };
+  return { status: guarded.status, body, headers: [...headers, 'retry-after', '1'] };
 }
 
 /** Serves `/rpc/{binding_id}` over HTTP; answers everything it is given. */

@@ -15,14 +15,19 @@ export function isHttpFault(thrown: unknown): thrown is DomainError<HttpCode> {
   return thrown instanceof DomainError && Object.hasOwn(HTTP_STATUS, thrown.code);
 }
 
-/** UMA Grant 3.2.2: what a resource server answers with when its authorization server cannot be asked. */
-export interface UnreachableAnswer {
+/** What a resource server answers with when its guard throws: 403 when it could not ask (UMA Grant 3.2.2), 429 when asked too often. */
+export interface GuardAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The answer that the guard's `AuthorizationServerUnreachable` carries; undefined for anything else thrown. */
-export function unreachableAnswer(thrown: unknown): UnreachableAnswer | undefined {
-  if (!(thrown instanceof DomainError) || thrown.code !== 'AuthorizationServerUnreachable') return undefined;
-  return thrown.facts as unknown as UnreachableAnswer;
+/** What the guard can throw. */
+export type GuardCode = 'AuthorizationServerUnreachable' | 'TooManyRequests';
+
+const GUARD_CODES: readonly string[] = ['AuthorizationServerUnreachable', 'TooManyRequests'] satisfies GuardCode[];
+
+/** The answer that the guard's own errors carry; undefined for anything else thrown. */
+export function guardAnswer(thrown: unknown): GuardAnswer | undefined {
+  if (!(thrown instanceof DomainError) || !GUARD_CODES.includes(thrown.code)) return undefined;
+  return thrown.facts as unknown as GuardAnswer;
 }

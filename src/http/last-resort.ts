@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import { DomainError, reasonOf } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { HTTP_STATUS, isHttpFault, unreachableAnswer } from './errors.js';
+import { guardAnswer, HTTP_STATUS, isHttpFault } from './errors.js';
 import { requestId } from './request-id.js';
 
 /**
@@ -18,9 +18,9 @@ export function lastResort(logger: Logger): Middleware {
         ctx.body = { error: 'not_found', request_id: id };
       }
     } catch (thrown) {
-      const unreachable = unreachableAnswer(thrown);
-      const status = unreachable?.status ?? statusOf(thrown);
-      if (unreachable !== undefined) ctx.set(unreachable.headers);
+      const guarded = guardAnswer(thrown);
+      const status = guarded?.status ?? statusOf(thrown);
+      if (guarded !== undefined) ctx.set(guarded.headers);
       if (status >= 500)
         logger.error({ request_id: id, method: ctx.method, path: ctx.path, err: thrown }, 'unexpected failure');
       ctx.status = status;

@@ -3,15 +3,18 @@ import { expect } from 'chai';
 import { raw } from './raw-call.js';
 import {
   basic,
+  bearerOf,
   CLIENT,
   call,
   ensure,
+  guardedUrl,
   OPERATOR,
   patOf,
   startAuthorization,
   type TestAuthorization,
   ticketIn,
   UMA,
+  walletRpt,
 } from './support.js';
 
 const JSON_TYPE = 'application/json';
@@ -163,6 +166,34 @@ describe('Hostile input', () => {
     expect(flood).to.include(429);
     expect(await from('another')).to.equal(200);
     await narrow.close();
+  });
+
+  it('S.1: challenges on resources outside the issuer are bounded per address: 429, Retry-After and no row', async () => {
+    const clientAddress = ({ headers }: IncomingMessage) => String(headers['x-caller']);
+    const narrow = await startAuthorization({ requestsPerSecond: 1 }, undefined, { clientAddress });
+    try {
+      const id = await ensure(narrow.server, 'plan', 'p', ['read']);
+      const from = (caller: string, more: Record<string, string> = {}) =>
+        call(guardedUrl(narrow.issuer, id, 'read'), { headers: { 'x-caller': caller, ...more } });
+      const rpt = await walletRpt(narrow.issuer, id, 'read');
+      const countTickets = async (): Promise<number> =>
+        (await narrow.database.dataSource.query('SELECT count(*)::int AS count FROM permission_ticket'))[0].count;
+      const before = await countTickets();
+      const flood = await Promise.all(
+        Array.from({ length: 60 }, (_, index) => from('flooder', index % 2 ? {} : { authorization: 'Bearer x' })),
+      );
+      const challenged = flood.filter(({ status }) => status === 401);
+      const refused = flood.filter(({ status }) => status === 429);
+      expect(challenged.length + refused.length).to.equal(60);
+      expect(refused.length).to.be.greaterThan(0);
+      expect(refused[0]?.headers.get('retry-after')).to.equal('1');
+      expect(await countTickets()).to.equal(before + challenged.length);
+      expect((await from('another')).status).to.equal(401);
+      const { authorization = '' } = (bearerOf(rpt).headers ?? {}) as Record<string, string>;
+      expect((await from('flooder', { authorization })).status, 'whoever has an RPT is served').to.equal(200);
+    } finally {
+      await narrow.close();
+    }
   });
 
   it('a client over the limit gets 429 and Retry-After', async () => {

@@ -13,10 +13,9 @@ import {
   type AuthorizationServer,
   createAuthorizationServer,
   createDecisionLog,
-  UNREACHABLE,
 } from '../../authz/index.js';
 import type { Assessment, AssessRequest, DecisionRecord, PolicyEngine } from '../../authz/policy/types.js';
-import { DomainError } from '../../src/errors.js';
+import { guardAnswer } from '../../src/http/errors.js';
 import { createDataKey } from '../../src/keys/data-key.js';
 import { createLogger } from '../../src/logger.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -184,9 +183,10 @@ function guarded(server: AuthorizationServer): Koa.Middleware {
         ctx.set(outcome.challenge.headers);
       }
     } catch (fault) {
-      if (!(fault instanceof DomainError) || fault.code !== 'AuthorizationServerUnreachable') throw fault;
-      ctx.status = UNREACHABLE.status;
-      ctx.set(UNREACHABLE.headers);
+      const answer = guardAnswer(fault);
+      if (answer === undefined) throw fault;
+      ctx.status = answer.status;
+      ctx.set(answer.headers);
     }
   };
 }
