@@ -86,4 +86,21 @@ describe('broker with the authorization server', () => {
     const statuses = (await Promise.all(Array.from({ length: 60 }, put))).map(({ status }) => status);
     expect(new Set(statuses)).to.deep.equal(new Set([201]));
   });
+
+  it('S.1: an address that asks for too many tickets hears 429 in OSB’s words; a platform behind it is served', async () => {
+    const narrow = await authorizedBroker(undefined, { requestsPerSecond: 1 });
+    try {
+      const headers = { 'x-broker-api-version': '2.17' };
+      const flood = await Promise.all(
+        Array.from({ length: 30 }, () => fetch(`${narrow.origin}/v2/catalog`, { headers })),
+      );
+      const refused = flood.find(({ status }) => status === 429);
+      expect(flood.filter(({ status }) => status !== 401 && status !== 429)).to.deep.equal([]);
+      expect(refused?.headers.get('retry-after')).to.equal('1');
+      expect(await refused?.json()).to.have.property('error', 'TooManyRequests');
+      expect((await narrow.asPlatform('GET', '/v2/catalog')).status).to.equal(200);
+    } finally {
+      await narrow.close();
+    }
+  });
 });

@@ -48,6 +48,7 @@ export async function authorizedBroker(
     readonly facts?: FactSource;
     readonly record?: (decision: DecisionRecord) => void;
     readonly catalogPath?: string;
+    readonly requestsPerSecond?: number;
   } & Pick<BrokerOptions, 'holdsKeys' | 'controlsKeys'> = {},
 ): Promise<AuthorizedBroker> {
   const database = await testDatabase();
@@ -73,7 +74,11 @@ export async function authorizedBroker(
     sealingKey: dataKey,
     clock: systemClock,
     logger,
-    options: { requestSubmittedIntervalSeconds: 1, openRegistration: true },
+    options: {
+      requestSubmittedIntervalSeconds: 1,
+      openRegistration: true,
+      ...(more.requestsPerSecond !== undefined && { requestsPerSecond: more.requestsPerSecond }),
+    },
   });
   const endpoints = new EndpointStore(dataSource, new UsageLedger(dataSource), () => undefined);
   const broker = await createBroker({
