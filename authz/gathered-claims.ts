@@ -20,7 +20,8 @@ export interface Proof {
 /**
  * What is proved so far of one requesting party: in one chain of tickets, which belongs to one client, or kept in a PCT.
  * INVARIANT: at most one proof of a kind; two or more only when each was bound to the ticket it came with. A token that was
- * not (a pod's, or any that whoever holds it can send again) never lends its claims to an account.
+ * not (a pod's, or any that whoever holds it can send again) never lends its claims to an account, nor does what a PCT
+ * kept to an account proved since: a PCT's set grows by nobody.
  */
 export interface GatheredClaims {
   readonly proofs: readonly Proof[];
@@ -80,6 +81,8 @@ export function whyAlone(earlier: GatheredClaims, later: GatheredClaims): string
       if (one.party === other.party && one.boundToTicket === other.boundToTicket) continue;
       if (!one.boundToTicket || !other.boundToTicket)
         return 'a claim token without the nonce of its ticket joins no other, so what was proved before it is set aside';
+      if (one.keepUntilMs !== undefined && !earlier.proofs.some(({ party }) => party === other.party))
+        return `what a PCT kept of ${one.party} joins no proof made since; prove both for one ticket`;
       if (kindOf(one.party) === kindOf(other.party))
         return `the newest claim token names another party, so what was proved of ${one.party} is set aside`;
     }

@@ -182,8 +182,9 @@ describe('Claims of two kinds of one person', () => {
       return { pct: rpt.body.pct as string };
     };
 
-    it('F.30, K9: a PCT of a token that was bound to its ticket joins a proof bound to this one', async () => {
-      await joined(await prove([wallet()], CLI, await pctOf(alice)));
+    it('F.30, K9: a PCT of one kind joins no proof of another, so that nobody’s identity is lent to an account', async () => {
+      needInfo(await prove([wallet()], CLI, await pctOf(alice)), ['kyc_level', 'email']);
+      await joined(await prove([wallet(), alice], CLI, await pctOf(alice)));
     });
 
     it('F.30, K9: a PCT of a token that was not bound joins nothing, nor does such a token join a PCT', async () => {
