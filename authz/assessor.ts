@@ -49,7 +49,9 @@ export class Assessor {
   async #ask(asker: Asker, resource: Resource, scopes: readonly string[], context: Facts): Promise<Asked[]> {
     const foreign = resource.owner !== this.operatorId;
     const who = { party: asker.party, ...(asker.address !== undefined && { address: asker.address }) };
-    const live = foreign ? { resource: {}, party: {} } : await this.facts(resource, who);
+    const { withdrawalCredentials } = asker;
+    const holder = { ...who, ...(withdrawalCredentials !== undefined && { withdrawalCredentials }) };
+    const live = foreign ? { resource: {}, party: {} } : await this.facts(resource, holder);
     return scopes.map((scope) => {
       const request: AssessRequest = {
         ...(foreign && { owner: resource.owner }),

@@ -24,7 +24,7 @@ export interface ResourceDescription {
 /** Live attributes of a resource and its requesting party at this moment; an unknown fact is left out, never guessed. */
 export type FactSource = (
   resource: { readonly type: string; readonly key: string; readonly attributes: Facts },
-  party: { readonly party: string; readonly address?: string },
+  party: { readonly party: string; readonly address?: string; readonly withdrawalCredentials?: string },
 ) => Promise<{ readonly resource: Facts; readonly party: Facts }>;
 
 export interface Permission {
@@ -41,6 +41,8 @@ export interface Subject {
   readonly clientId: string;
   /** Lower-case 0x address when a wallet proved itself. */
   readonly address?: string;
+  /** 0x00 withdrawal credentials (lower-case 0x, 32 bytes) whose BLS key signed. */
+  readonly withdrawalCredentials?: string;
   /** base64 x25519 key bound inside the wallet's message. */
   readonly encryptionPublicKey?: string;
   readonly claims: Facts;

@@ -7,6 +7,8 @@ export interface Proof {
   readonly party: string;
   readonly claims: Facts;
   readonly address?: string;
+  /** 0x00 withdrawal credentials (lower-case 0x, 32 bytes) whose BLS key signed. */
+  readonly withdrawalCredentials?: string;
   readonly encryptionPublicKey?: string;
   readonly persistable: boolean;
   /** It was made for the very ticket it came with, so whoever brought it proved itself there and then. */
@@ -34,6 +36,7 @@ export interface ProvenParty {
   /** The account when there is one; absent until a claim token names a party. */
   readonly party?: string;
   readonly address?: string;
+  readonly withdrawalCredentials?: string;
   readonly encryptionPublicKey?: string;
   readonly claims: Facts;
 }
@@ -44,10 +47,11 @@ const KINDS = ['oidc', 'bls', 'eip155'];
 export function provenParty({ proofs }: GatheredClaims): ProvenParty {
   const rankOf = ({ party }: Proof) => KINDS.indexOf(kindOf(party));
   const ranked = [...proofs].sort((one, other) => rankOf(one) - rankOf(other));
-  const { party, address, encryptionPublicKey } = Object.assign({}, ...ranked) as Partial<Proof>;
+  const { party, address, withdrawalCredentials, encryptionPublicKey } = Object.assign({}, ...ranked) as Partial<Proof>;
   return {
     ...(party !== undefined && { party }),
     ...(address !== undefined && { address }),
+    ...(withdrawalCredentials !== undefined && { withdrawalCredentials }),
     ...(encryptionPublicKey !== undefined && { encryptionPublicKey }),
     claims: Object.assign({}, ...ranked.map(({ claims }) => claims)) as Facts,
   };

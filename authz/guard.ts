@@ -91,12 +91,13 @@ async function identify(parts: GuardParts, request: IncomingMessage): Promise<Su
 }
 
 function subjectOf(rpt: LiveRpt): Subject {
-  const { address, encryptionPublicKey, claims } = provenParty(rpt.gathered);
+  const { address, withdrawalCredentials, encryptionPublicKey, claims } = provenParty(rpt.gathered);
   return {
     kind: rpt.kind,
     party: rpt.party,
     clientId: rpt.clientId,
     ...(address !== undefined && { address }),
+    ...(withdrawalCredentials !== undefined && { withdrawalCredentials }),
     ...(encryptionPublicKey !== undefined && { encryptionPublicKey }),
     claims,
     permissions: rpt.permissions,
@@ -213,6 +214,7 @@ function askerFor(subject: Subject): Asker {
     kind: subject.kind,
     party: subject.party,
     ...(subject.address !== undefined && { address: subject.address }),
+    ...(subject.withdrawalCredentials !== undefined && { withdrawalCredentials: subject.withdrawalCredentials }),
     clientId: subject.clientId,
     claims: subject.claims,
   };

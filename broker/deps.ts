@@ -28,9 +28,9 @@ export interface BrokerDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly middleware?: Middleware;
-  /** Whether a party controls the withdrawal credentials of every key it names; undefined when that is not known. */
   /** Whether every key it names belongs to an instance of its own. */
   readonly holdsKeys?: (subject: Subject, publicKeys: readonly string[]) => Promise<boolean>;
+  /** Whether a party controls the withdrawal credentials of every key it names; undefined when that is not known. */
   readonly controlsKeys?: (subject: Subject, publicKeys: readonly string[]) => Promise<boolean | undefined>;
   readonly serially: Serially;
 }

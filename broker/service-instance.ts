@@ -63,6 +63,10 @@ export class ServiceInstance {
   @Column({ name: 'address', type: 'text', nullable: true })
   address!: string | null;
 
+  /** 0x00 withdrawal credentials whose BLS key made it. */
+  @Column({ name: 'withdrawal_credentials', type: 'text', nullable: true })
+  withdrawalCredentials!: string | null;
+
   /** base64 x25519 key bound inside the maker's claim; parameters may not change it (security.md B8). */
   @Column({ name: 'encryption_public_key', type: 'text', nullable: true })
   encryptionPublicKey!: string | null;

@@ -129,7 +129,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     clock: systemClock,
     logger,
     holdsKeys: ({ party }, publicKeys) => fleet.facts.holdsKeys(party, publicKeys),
-    controlsKeys: ({ address }, publicKeys) => fleet.facts.controlsKeys(address, publicKeys),
+    controlsKeys: (subject, publicKeys) => fleet.facts.controlsKeys(subject, publicKeys),
     ...(mevBoost ? { middleware: mevBoost } : {}),
   });
   documents.watch({ name: 'catalog', paths: [config.catalogPath], hash: () => broker.catalogHash() });

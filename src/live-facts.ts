@@ -6,7 +6,7 @@ export interface FleetFacts {
   consensusShare(implementation: string): Promise<number | undefined>;
   executionShare(implementation: string): Promise<number | undefined>;
   /** What a party's stake stands for and what it has of it, in keys and instances; asking takes nothing. */
-  standing(party: { readonly party: string; readonly address?: string }): Promise<{
+  standing(party: Holder): Promise<{
     readonly stakeGwei: bigint;
     readonly stakeKeys: number;
     readonly keysHeld: number;
@@ -16,13 +16,17 @@ export interface FleetFacts {
   keysOnPlan(plan: string): Promise<number>;
 }
 
+/** A party that has proved what stake may hang on: an account, or the BLS key of 0x00 withdrawal credentials. */
+type Holder = Parameters<FactSource>[1];
+
 const PARTS_PER_MILLION = 1_000_000;
 
 /** Live attributes for policies/schema.cedarschema; what is not known is left out, and policies decide what that means. */
 export function liveFacts(fleet: FleetFacts): FactSource {
   return async (resource, party) => ({
     resource: resource.type === 'plan' ? await planFacts(fleet, resource) : {},
-    party: party.address === undefined ? {} : await partyFacts(fleet, { party: party.party, address: party.address }),
+    party:
+      party.address === undefined && party.withdrawalCredentials === undefined ? {} : await partyFacts(fleet, party),
   });
 }
 
@@ -40,7 +44,7 @@ async function planFacts(fleet: FleetFacts, { key, attributes }: { key: string; 
   };
 }
 
-async function partyFacts(fleet: FleetFacts, party: { party: string; address: string }): Promise<Facts> {
+async function partyFacts(fleet: FleetFacts, party: Holder): Promise<Facts> {
   const { stakeGwei, stakeKeys, keysHeld, validatorInstances } = await fleet.standing(party);
   return {
     stake_gwei: safeInteger(stakeGwei),

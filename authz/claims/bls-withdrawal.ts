@@ -41,10 +41,12 @@ export function verifyBlsWithdrawal(token: ClaimToken, place: MessagePlace): Ver
   if (isBad(bound)) return bound;
   if (!signed(text, message.account, signature))
     return bad('signature', 'the signature is not of the key the message names');
+  const withdrawalCredentials = credentialsOf(message.account);
   return {
     kind: 'ok',
-    claims: { bls_withdrawal_public_key: message.account, withdrawal_credentials: credentialsOf(message.account) },
+    claims: { bls_withdrawal_public_key: message.account, withdrawal_credentials: withdrawalCredentials },
     party: `bls:${message.account}`,
+    withdrawalCredentials,
     ...bound,
     persistable: true,
     boundToTicket: true,

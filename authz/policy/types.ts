@@ -79,6 +79,8 @@ export type VerifiedClaims =
       /** The requesting party it proves: `eip155:31337:0xabc…`. */
       readonly party: string;
       readonly address?: string;
+      /** 0x00 withdrawal credentials (lower-case 0x, 32 bytes) whose BLS key signed. */
+      readonly withdrawalCredentials?: string;
       /** base64 x25519 key bound inside the signed message. */
       readonly encryptionPublicKey?: string;
       /** May be kept in a PCT beyond an hour (not for EIP-1271, security.md B4). */

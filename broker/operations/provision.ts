@@ -90,6 +90,7 @@ async function create(
     clientId: subject.clientId,
     subjectKind: subject.kind,
     address: subject.address ?? null,
+    withdrawalCredentials: subject.withdrawalCredentials ?? null,
     encryptionPublicKey: subject.encryptionPublicKey ?? null,
     resourceId: await deps.protection.register(
       instanceResource(instanceId, { ...subject, ...kept, parameters }, plan),

@@ -4,7 +4,7 @@ import type { MiddlewareRequest } from '../middleware-service.js';
 import { readParameters } from '../parameters.js';
 import type { Parameters, ServiceInstance } from '../service-instance.js';
 
-type Maker = Pick<ServiceInstance, 'id' | 'owner' | 'address' | 'subjectKind'>;
+type Maker = Pick<ServiceInstance, 'id' | 'owner' | 'address' | 'withdrawalCredentials' | 'subjectKind'>;
 
 /** Whether instances of the plan are keys of the fleet. */
 export const isOfFleet = (kind: Plan['kind']) => kind === 'validator' || kind === 'bundle';
@@ -25,6 +25,7 @@ export function wishOf(maker: Maker, plan: Plan, parameters: Parameters): Wish {
     keys: read.keys,
     wish: read.wish,
     ...(maker.address ? { address: maker.address } : {}),
+    ...(maker.withdrawalCredentials ? { withdrawalCredentials: maker.withdrawalCredentials } : {}),
     ...(read.publicKeys ? { publicKeys: read.publicKeys } : {}),
     plan: plan.key,
     ...optional('region', regionOf(plan, parameters)),

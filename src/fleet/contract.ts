@@ -8,9 +8,10 @@ export interface Pair {
 
 export interface Wish {
   readonly instanceId: string;
-  /** Requesting party (authz `Subject.party`); `address` when a wallet proved itself. */
+  /** Requesting party (authz `Subject.party`); `address` when a wallet proved itself, the 0x00 credentials when their key did. */
   readonly party: string;
   readonly address?: string;
+  readonly withdrawalCredentials?: string;
   /** A platform or the operator may take any pool key; a party only what its stake stands for. */
   readonly subjectKind: 'operator' | 'platform' | 'party';
   /** Key of the catalog's plan, under which keys are counted against its incentive quota. */
@@ -49,6 +50,8 @@ export interface StakeHolder {
   readonly party: string;
   /** Lower-case 0x. */
   readonly address?: string;
+  /** 0x00 withdrawal credentials (lower-case 0x, 32 bytes) whose BLS key signed. */
+  readonly withdrawalCredentials?: string;
 }
 
 /** The stake a party represents, in gwei, as the server found it; 32 ETH stand for a key. */

@@ -56,8 +56,8 @@ export interface Fleet {
     standing(party: StakeHolder): Promise<Standing>;
     /** Keys of all live instances of a plan of the catalog. */
     keysOnPlan(plan: string): Promise<number>;
-    /** Whether an account (lower-case 0x) controls every key by its finalised withdrawal credentials. */
-    controlsKeys(address: string | undefined, publicKeys: readonly string[]): Promise<boolean>;
+    /** Whether the holder controls every key by its finalised withdrawal credentials. */
+    controlsKeys(holder: StakeHolder, publicKeys: readonly string[]): Promise<boolean>;
     holdsKeys(party: string, publicKeys: readonly string[]): Promise<boolean>;
   };
   /** What the inventory's validator clients really follow, read anew each time. */
@@ -148,8 +148,8 @@ export function createFleet(options: FleetOptions): Fleet {
       standing: (party) => standingOf({ dataSource, stake: options.stake }, party),
       keysOnPlan: (plan) => keysOnPlan(plan, dataSource.manager),
       holdsKeys: (party, publicKeys) => holdsKeys(party, publicKeys, dataSource.manager),
-      controlsKeys: async (address, publicKeys) =>
-        (await uncontrolledKeys(address, publicKeys, dataSource.manager)).length === 0,
+      controlsKeys: async (holder, publicKeys) =>
+        (await uncontrolledKeys(holder, publicKeys, dataSource.manager)).length === 0,
     },
     offeredPairs: () => offeredPairs(inventory()),
     notReady: () => (view.last() ? undefined : 'the fleet has not been looked at yet'),

@@ -21,6 +21,7 @@ export class Broker1763700000005 implements MigrationInterface {
         client_id text NOT NULL,
         subject_kind text NOT NULL,
         address text,
+        withdrawal_credentials text,
         encryption_public_key text,
         resource_id text NOT NULL,
         maintenance_version text NOT NULL,

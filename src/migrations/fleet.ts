@@ -83,6 +83,7 @@ const UP = [
     instance_id text NOT NULL,
     party text NOT NULL,
     address text,
+    withdrawal_credentials text,
     subject_kind text NOT NULL,
     plan text,
     members jsonb NOT NULL,

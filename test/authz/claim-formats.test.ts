@@ -1,9 +1,8 @@
 import { SecretKey } from '@chainsafe/blst';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
-import { blsWithdrawalSigningRoot } from '../../authz/claims/bls-withdrawal.js';
-import { ticketHash, ticketNonce } from '../../authz/claims/ticket-binding.js';
 import { type Anvil, startAnvil } from '../gateway/support/anvil.js';
+import { blsClaim } from './claims/support/bls-claim.js';
 import { CONTRACT, nodeCall, walletCode } from './claims/support/contract-account.js';
 import {
   type Answer,
@@ -23,7 +22,6 @@ import {
 } from './support.js';
 
 const MINUTE = 60_000;
-const BLS = 'urn:ovsb:claim-token:bls-withdrawal';
 
 describe('Claim formats at the token endpoint', () => {
   let anvil: Anvil;
@@ -71,29 +69,9 @@ describe('Claim formats at the token endpoint', () => {
   it('BLS withdrawal key: the key is the party, the proof is bound to the ticket', async () => {
     const key = SecretKey.fromKeygen(Buffer.alloc(32, 7));
     const publicKey = key.toPublicKey().toHex();
-    const claim = (ticket: string) => {
-      const message = [
-        `${new URL(authz.issuer).host} wants you to prove your BLS withdrawal key:`,
-        publicKey,
-        '',
-        `URI: ${authz.issuer}`,
-        'Version: 1',
-        'Chain ID: 31337',
-        `Nonce: ${ticketNonce(ticket)}`,
-        `Issued At: ${new Date().toISOString()}`,
-        `Expiration Time: ${new Date(Date.now() + MINUTE).toISOString()}`,
-        'Resources:',
-        `- urn:ovsb:ticket:${ticketHash(ticket)}`,
-      ].join('\n');
-      const signature = `0x${Buffer.from(key.sign(blsWithdrawalSigningRoot(message)).toBytes()).toString('hex')}`;
-      return {
-        claim_token: Buffer.from(JSON.stringify({ message, signature })).toString('base64url'),
-        claim_token_format: BLS,
-      };
-    };
     const resource = await ensure(authz.server, 'open', 'bls', ['read']);
     const ticket = ticketIn(await call(guardedUrl(authz.issuer, resource, 'read')));
-    const replayed = claim(ticket);
+    const replayed = blsClaim(authz.issuer, ticket, key);
     const rpt = await present(authz.issuer, CLI, ticket, replayed);
     expect(rpt.status, rpt.text).to.equal(200);
     expect(decodeJwt(rpt.body.access_token).sub).to.equal(`bls:${publicKey}`);

@@ -248,10 +248,17 @@ export async function patOf(issuer: string, client: Credentials): Promise<string
   return answer.body.access_token as string;
 }
 
-export function jsonCall(url: string, method: string, bearer: string | undefined, body?: unknown): Promise<Answer> {
+export function jsonCall(
+  url: string,
+  method: string,
+  bearer: string | undefined,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   return call(url, {
     method,
     headers: {
+      ...headers,
       ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },

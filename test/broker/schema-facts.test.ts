@@ -49,7 +49,7 @@ describe('policies/schema.cedarschema and what is told to policies', () => {
       catalogPath: catalog,
       record: ({ request }) => request && asked.push(request),
       holdsKeys: ({ party }, keys) => facts.holdsKeys(party, keys),
-      controlsKeys: ({ address }, keys) => facts.controlsKeys(address, keys),
+      controlsKeys: (subject, keys) => facts.controlsKeys(subject, keys),
     });
     await serve();
   });

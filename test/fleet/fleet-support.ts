@@ -6,7 +6,7 @@ import Koa from 'koa';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import type { Guard, GuardOutcome, Permission } from '../../authz/index.js';
-import { createFleet, type Fleet, openInventory, sandboxStake } from '../../src/fleet/index.js';
+import { createFleet, type Fleet, openInventory, type StakeSource, sandboxStake } from '../../src/fleet/index.js';
 import { ROOT } from '../../src/paths.js';
 import { type TestDatabase, temporaryFolder, testDatabase } from '../support/database.js';
 import { type FakeMoves, fakeMoves } from '../support/fake-moves.js';
@@ -59,12 +59,18 @@ interface FakeNodes {
   readonly down: Set<string>;
   /** Indexes not live. */
   readonly silent: Set<string>;
+  /** By key: the address of 0x01 credentials, or whole credentials. */
   readonly withdrawal: Map<string, string>;
   readonly settings: string[];
 }
 
 export async function testFleet(
-  options: { provisioningInFlight?: number; holders?: Map<string, string>; diversity?: string } = {},
+  options: {
+    provisioningInFlight?: number;
+    holders?: Map<string, string>;
+    diversity?: string;
+    stake?: StakeSource;
+  } = {},
 ): Promise<TestFleet> {
   const database = await testDatabase();
   const holders = options.holders ?? monoculture();
@@ -91,7 +97,7 @@ export async function testFleet(
     moves,
     inventory,
     diversityPath,
-    stake: sandboxStake({}),
+    stake: options.stake ?? sandboxStake({}),
     clock,
     logger,
     seal: { sealed: () => undefined },
@@ -217,7 +223,7 @@ async function fakeNodes(keys: readonly string[]): Promise<{ nodes: FakeNodes; s
             validator: {
               pubkey: key,
               effective_balance: '32000000000',
-              withdrawal_credentials: `0x01${'00'.repeat(11)}${(nodes.withdrawal.get(key) ?? `0x${'ee'.repeat(20)}`).slice(2)}`,
+              withdrawal_credentials: credentialsOf(nodes.withdrawal.get(key) ?? `0x${'ee'.repeat(20)}`),
             },
           })),
       };
@@ -234,6 +240,8 @@ async function fakeNodes(keys: readonly string[]): Promise<{ nodes: FakeNodes; s
   nodes.uri = await listen(server);
   return { nodes, server };
 }
+
+const credentialsOf = (given: string) => (given.length === 66 ? given : `0x01${'00'.repeat(11)}${given.slice(2)}`);
 
 async function listen(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

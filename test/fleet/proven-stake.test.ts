@@ -42,6 +42,16 @@ describe('stake proved by withdrawal credentials', () => {
     expect(await keysOf(STRANGER)).to.equal(1);
   });
 
+  it('counts 0x00 credentials for whoever proved their BLS key, beside those of its account', async () => {
+    const withdrawalCredentials = `0x00${'11'.repeat(31)}`;
+    const gweiOf = (holder: object) =>
+      provenStake().gweiOf({ party: 'p', withdrawalCredentials, ...holder }, database.dataSource.manager);
+    expect(wholeKeys(await gweiOf({}))).to.equal(1);
+    expect(wholeKeys(await gweiOf({ address: WALLET }))).to.equal(4);
+    expect(await gweiOf({ withdrawalCredentials: `0x00${'12'.repeat(31)}` })).to.equal(0n);
+    expect(await gweiOf({ withdrawalCredentials: credentials('01', STRANGER) }), 'not proved by BLS').to.equal(0n);
+  });
+
   it('is nothing for whoever proved no wallet, or a wallet without validators', async () => {
     expect(await keysOf(undefined)).to.equal(0);
     expect(await keysOf(`0x${'3'.repeat(40)}`)).to.equal(0);

@@ -59,6 +59,25 @@ describe('F provisioning', () => {
     expect((await told({ incentive_keys: 6 })).resource).to.deep.equal({ incentive_keys_left: 5 });
   });
 
+  it('BLS withdrawal proof: 0x00 credentials are control of their keys, and nobody’s but their key’s', async () => {
+    const credentials = `0x00${'5a'.repeat(31)}`;
+    test.nodes.withdrawal.set(publicKey(7), credentials);
+    await test.database.dataSource.query('DELETE FROM validator_stake');
+    await test.run('look');
+    const bls = { party: 'bls:0xaa', withdrawalCredentials: credentials };
+    const { controlsKeys } = test.fleet.facts;
+    expect(await controlsKeys(bls, [publicKey(7)])).to.equal(true);
+    expect(await controlsKeys(bls, [publicKey(7), publicKey(8)]), 'one of two').to.equal(false);
+    expect(
+      await controlsKeys({ party: 'x', withdrawalCredentials: `0x01${'5a'.repeat(31)}` }, [publicKey(7)]),
+    ).to.equal(false);
+    const { address: _, ...named } = wish('mine', { ...bls, publicKeys: [publicKey(7)] });
+    expect(await codeOf(request({ ...named, withdrawalCredentials: `0x00${'5b'.repeat(31)}` }))).to.equal(
+      'KeyNotControlled',
+    );
+    expect(await codeOf(request(named))).to.equal('granted');
+  });
+
   it('moves a live key from the implementation furthest above its target, longest dwell first; succeeded when live', async () => {
     await request(wish('one'));
     const [move] = await test.moves.list({ instanceId: 'one' });
@@ -136,7 +155,8 @@ describe('F provisioning', () => {
     test.nodes.withdrawal.set(publicKey(7), WALLET);
     await test.database.dataSource.query('DELETE FROM validator_stake');
     await test.run('look');
-    const controls = test.fleet.facts.controlsKeys;
+    const controls = (address: string | undefined, keys: string[]) =>
+      test.fleet.facts.controlsKeys({ party: 'p', ...(address !== undefined && { address }) }, keys);
     expect(await controls(WALLET, [publicKey(7)])).to.equal(true);
     expect(await controls(WALLET, [publicKey(7), publicKey(8)]), 'one of two').to.equal(false);
     expect(await controls(WALLET, [publicKey(7), publicKey(999)]), 'unknown to the chain').to.equal(false);

@@ -19,6 +19,7 @@ import { createDataKey } from '../../src/keys/data-key.js';
 import { createLogger } from '../../src/logger.js';
 import { ROOT } from '../../src/paths.js';
 import { CLIENT, OPERATOR, PLATFORM } from '../authz/support.js';
+import type { TestFleet } from '../fleet/fleet-support.js';
 import { PAIRS, ScriptedFleet } from './broker.js';
 import { testDatabase } from './database.js';
 
@@ -49,9 +50,11 @@ export async function authorizedBroker(
     readonly record?: (decision: DecisionRecord) => void;
     readonly catalogPath?: string;
     readonly requestsPerSecond?: number;
+    /** Stands on this fleet and in its database, instead of on a fleet that says what it is told. */
+    readonly fleet?: TestFleet;
   } & Pick<BrokerOptions, 'holdsKeys' | 'controlsKeys'> = {},
 ): Promise<AuthorizedBroker> {
-  const database = await testDatabase();
+  const database = more.fleet?.database ?? (await testDatabase());
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -85,7 +88,7 @@ export async function authorizedBroker(
     dataSource,
     guard: authz.guard,
     protection: authz.protection,
-    fleet: new ScriptedFleet(),
+    fleet: more.fleet?.fleet.provisioning ?? new ScriptedFleet(),
     rpc: endpoints,
     dataKey,
     catalogPath: more.catalogPath ?? join(ROOT, 'config/catalog.yaml'),
@@ -130,7 +133,7 @@ export async function authorizedBroker(
       await new Promise((resolve) => http.close(resolve));
       await authz.close();
       policy.stop();
-      await database.drop();
+      if (more.fleet === undefined) await database.drop();
     },
   };
 }

@@ -29,10 +29,3 @@ export class ValidatorStake {
   @Column({ name: 'seen_at', type: 'timestamptz' })
   seenAt!: Date;
 }
-
-/** The address that withdrawals go to (0x01 and 0x02 credentials), lower-case 0x. */
-export function withdrawalAddress(credentials: string | null): string | undefined {
-  return credentials !== null && /^0x0[12]0{22}[0-9a-f]{40}$/.test(credentials)
-    ? `0x${credentials.slice(26)}`
-    : undefined;
-}

@@ -10,6 +10,7 @@ import type { DiversityPolicy } from '../targets/targets.js';
 import { type ChosenKey, choosePoolKeys } from './choose-pool-keys.js';
 import { uncontrolledKeys } from './controls-keys.js';
 import { clientsFor, roomFor } from './destination.js';
+import { keysHeld } from './keys-held.js';
 import { wholeKeys } from './whole-keys.js';
 import { InstanceAllocation, type WishRow } from './wish-row.js';
 
@@ -96,14 +97,8 @@ export async function allocate(
 
 async function checkStake({ stake }: ProvisioningDeps, wish: Wish, manager: EntityManager): Promise<void> {
   if (wish.subjectKind !== 'party') return;
-  const { party, address } = wish;
-  const allowed = wholeKeys(await stake.gweiOf({ party, ...(address !== undefined && { address }) }, manager));
-  const [row]: { held: number }[] = await manager.query(
-    `SELECT count(*)::int AS held FROM instance_allocation a JOIN wish w ON w.id = a.wish_id
-      WHERE a.released_at IS NULL AND w.party = $1 AND NOT w.named AND w.instance_id <> $2`,
-    [party, wish.instanceId],
-  );
-  const held = row?.held ?? 0;
+  const allowed = wholeKeys(await stake.gweiOf(wish, manager));
+  const held = await keysHeld(wish, manager, wish.instanceId);
   if (held + wish.keys > allowed) {
     throw new DomainError(
       'StakeExceeded',
@@ -130,7 +125,7 @@ async function namedKeys(
     throw new DomainError('NoKeys', 'the number of keys differs from the keys named', { asked: wish.keys });
   }
   const clients = new Set(inventory().validatorClients.map(({ name }) => name));
-  const uncontrolled = wish.subjectKind === 'party' ? await uncontrolledKeys(wish.address, names, manager) : [];
+  const uncontrolled = wish.subjectKind === 'party' ? await uncontrolledKeys(wish, names, manager) : [];
   return names.map((publicKey) => {
     // One answer for keys of others and keys not here: who holds which key is nobody's business.
     const refused = () =>

@@ -56,6 +56,7 @@ function settingsOf(wish: Wish) {
     instanceId: wish.instanceId,
     party: wish.party,
     address: wish.address ?? null,
+    withdrawalCredentials: wish.withdrawalCredentials ?? null,
     subjectKind: wish.subjectKind,
     plan: wish.plan ?? null,
     members: [...wish.members],

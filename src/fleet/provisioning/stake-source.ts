@@ -3,8 +3,8 @@ import type { StakeSource } from '../contract.js';
 import { GWEI_PER_KEY } from './whole-keys.js';
 
 /**
- * The sandbox's given stake: the configured list, else one key for each wallet, for the first `wallets` wallets that ask. A wallet's place
- * is kept for good, so that a restart changes nothing.
+ * The sandbox's given stake: the configured list, else one key for each wallet or BLS withdrawal key, for the first
+ * `wallets` that ask. A place is kept for good, so that a restart changes nothing.
  */
 export function sandboxStake(options: {
   readonly wallets?: number;
@@ -13,9 +13,9 @@ export function sandboxStake(options: {
 }): StakeSource {
   const { wallets = 16, list } = options;
   return {
-    async gweiOf({ party, address }, manager: EntityManager) {
-      if (address === undefined) return 0n;
-      if (list) return BigInt(list[address] ?? 0) * GWEI_PER_KEY;
+    async gweiOf({ party, address, withdrawalCredentials }, manager: EntityManager) {
+      if (address === undefined && withdrawalCredentials === undefined) return 0n;
+      if (list) return BigInt(list[address ?? ''] ?? 0) * GWEI_PER_KEY;
       // The caller holds the allocation lock: no two wallets take one place.
       await manager.query(
         `INSERT INTO sandbox_stake (position, party)
@@ -26,9 +26,9 @@ export function sandboxStake(options: {
       const [place]: unknown[] = await manager.query('SELECT position FROM sandbox_stake WHERE party = $1', [party]);
       return place === undefined ? 0n : GWEI_PER_KEY;
     },
-    async peek({ party, address }, manager: EntityManager) {
-      if (address === undefined) return 0n;
-      if (list) return BigInt(list[address] ?? 0) * GWEI_PER_KEY;
+    async peek({ party, address, withdrawalCredentials }, manager: EntityManager) {
+      if (address === undefined && withdrawalCredentials === undefined) return 0n;
+      if (list) return BigInt(list[address ?? ''] ?? 0) * GWEI_PER_KEY;
       const [row]: { open: boolean }[] = await manager.query(
         'SELECT count(*) < $2 OR bool_or(party = $1) AS open FROM sandbox_stake',
         [party, wallets],

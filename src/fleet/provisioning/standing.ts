@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { StakeHolder, StakeSource } from '../contract.js';
+import { keysHeld } from './keys-held.js';
 import { wholeKeys } from './whole-keys.js';
 
 export interface Standing {
@@ -17,17 +18,15 @@ export async function standingOf(
   party: StakeHolder,
 ): Promise<Standing> {
   const { manager } = dataSource;
-  const [row]: { held: number; instances: number }[] = await manager.query(
-    `SELECT count(a.id) FILTER (WHERE NOT w.named)::int AS held, count(DISTINCT w.id)::int AS instances
-       FROM wish w LEFT JOIN instance_allocation a ON a.wish_id = w.id AND a.released_at IS NULL
-      WHERE w.ended_at IS NULL AND w.party = $1`,
+  const [row]: { instances: number }[] = await manager.query(
+    'SELECT count(*)::int AS instances FROM wish WHERE ended_at IS NULL AND party = $1',
     [party.party],
   );
   const stakeGwei = await stake.peek(party, manager);
   return {
     stakeGwei,
     stakeKeys: wholeKeys(stakeGwei),
-    keysHeld: row?.held ?? 0,
+    keysHeld: await keysHeld(party, manager),
     validatorInstances: row?.instances ?? 0,
   };
 }

@@ -35,6 +35,10 @@ export class WishRow {
   @Column({ name: 'address', type: 'text', nullable: true })
   address!: string | null;
 
+  /** 0x00 credentials that the party proved. */
+  @Column({ name: 'withdrawal_credentials', type: 'text', nullable: true })
+  withdrawalCredentials!: string | null;
+
   @Column({ name: 'subject_kind', type: 'text' })
   subjectKind!: 'operator' | 'platform' | 'party';
 

@@ -49,6 +49,7 @@ describe('claims: BLS withdrawal proof', () => {
       kind: 'ok',
       claims: { bls_withdrawal_public_key: publicKey, withdrawal_credentials: `0x00${hash.slice(2)}` },
       party: `bls:${publicKey}`,
+      withdrawalCredentials: `0x00${hash.slice(2)}`,
       persistable: true,
       boundToTicket: true,
     });
