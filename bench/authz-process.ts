@@ -89,6 +89,9 @@ async function authz(issuer: string): Promise<Part> {
   const { dataSource: real, connection } = await testDatabase();
   const database = replayable(real);
   const { dataSource } = database;
+  /** Facts differ each time, so that no assessment was made before. */
+  let novel = false;
+  let asked = 2;
   const folder = mkdtempSync(join(tmpdir(), 'ovsb-bench-'));
   cpSync(join(ROOT, 'policies'), folder, { recursive: true });
   writeFileSync(join(folder, 'bench.cedar'), policiesOf(100));
@@ -106,7 +109,7 @@ async function authz(issuer: string): Promise<Part> {
     policy,
     claims,
     decisions: createDecisionLog(dataSource),
-    facts: async () => ({ resource: { share_ppm: 50_000 }, party: { stake_keys: 2 } }),
+    facts: async () => ({ resource: { share_ppm: 50_000 }, party: { stake_keys: novel ? ++asked : 2 } }),
     sealingKey,
     clock: systemClock,
     logger: createLogger('error'),
@@ -170,7 +173,10 @@ async function authz(issuer: string): Promise<Part> {
     return {
       'ticket consume': await cpuOf(count, (index) => tickets.consume(spent[index] ?? '', 'bench')),
       'claim check (wallet signature)': await cpuOf(count, () => claims.verify({ ...claim, nowMs: Date.now() })),
-      'assessment, 100 policies': await cpuOf(count, async () => policy.assess({ ...question, resource })),
+      'assessment, 100 policies': await cpuOf(count, async (index) =>
+        policy.assess({ ...question, clientId: `bench-${index}`, resource }),
+      ),
+      'assessment, asked before': await cpuOf(count, async () => policy.assess({ ...question, resource })),
       'decision record': await cpuOf(count, () =>
         log.record({
           atMs: Date.now(),
@@ -208,6 +214,9 @@ async function authz(issuer: string): Promise<Part> {
       mint,
       claims: async (minted: string[]) => Promise.all(minted.map(claimFor)),
       replay: (on: boolean) => database.replay(on),
+      novel: (on: boolean) => {
+        novel = on;
+      },
       parts,
       databaseCpu: () => databaseCpu(real),
       check: (rpt: string, count: number) => {
@@ -254,10 +263,12 @@ async function cpuOf(count: number, act: (index: number) => Promise<unknown>): P
   return (user + system) / count;
 }
 
-/** Microseconds of CPU of PostgreSQL's processes so far; 0 where /proc does not tell. */
+/** Microseconds of CPU of the PostgreSQL processes that serve us so far; 0 where /proc does not tell. */
 async function databaseCpu(dataSource: DataSource): Promise<number> {
   if (process.platform !== 'linux') return 0;
-  const rows = (await dataSource.query('SELECT pid FROM pg_stat_activity')) as { pid: number }[];
+  const rows = (await dataSource.query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")) as {
+    pid: number;
+  }[];
   return rows.reduce((sum, { pid }) => {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
     return sum + (Number(fields[11]) + Number(fields[12])) * 10_000;

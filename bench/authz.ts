@@ -86,19 +86,23 @@ interface Candidate {
   requests(count: number): Promise<Buffer[]>;
   /** Statements answered from memory. */
   readonly replayed?: boolean;
+  /** Nothing it asks of the policies was asked before. */
+  readonly novel?: boolean;
   /** PostgreSQL's CPU counts too. */
   readonly withDatabase?: boolean;
 }
 
-async function round({ part, requests, replayed, withDatabase }: Candidate, count: number): Promise<number> {
+async function round({ part, requests, replayed, novel, withDatabase }: Candidate, count: number): Promise<number> {
   const made = await requests(count);
   if (replayed) await part.ask('replay', true);
+  if (novel) await part.ask('novel', true);
   const before = await part.ask<number>('cpu');
   const databaseBefore = withDatabase ? await part.ask<number>('databaseCpu') : 0;
   await send(part.port, made);
   const spent = (await part.ask<number>('cpu')) - before;
   const database = withDatabase ? (await part.ask<number>('databaseCpu')) - databaseBefore : 0;
   if (replayed) await part.ask('replay', false);
+  if (novel) await part.ask('novel', false);
   return (spent + database) / count;
 }
 
@@ -140,6 +144,7 @@ const candidates: Candidate[] = [
       Array.from({ length: count }, () => post('/token', BASIC, 'grant_type=client_credentials')),
   },
   { name: 'RPT, without database', part: small, requests: rpts(small), replayed: true },
+  { name: 'RPT of a new question, without database', part: small, requests: rpts(small), replayed: true, novel: true },
   { name: 'RPT', part: small, requests: rpts(small) },
   { name: 'RPT, with PostgreSQL’s CPU', part: small, requests: rpts(small), withDatabase: true },
   {

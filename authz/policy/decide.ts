@@ -1,17 +1,28 @@
+import { LRUCache } from 'lru-cache';
 import { reasonOf } from '../../src/errors.js';
 import { statefulIsAuthorized } from './cedar.js';
 import type { PolicySet } from './load.js';
+import { momentsAt } from './moments.js';
 import { described, needsOwnerApproval, type Policy } from './policy.js';
 import { Preparsed } from './preparsed.js';
-import { type Question, questionOf } from './question.js';
+import { type Question, questionOf, sliceKeyOf } from './question.js';
 import { missingClaims } from './required-claims.js';
 import { Slices } from './slice.js';
 import type { Assessment, AssessRequest } from './types.js';
+
+/** Parties ask the same again: with each new RPT, at each poll. */
+const MAX_REMEMBERED = 10_000;
+const MAX_REMEMBERED_CHARACTERS = 4_096;
 
 /** Decides with one policy set. Synchronous and not shared between threads. */
 export class Decider {
   readonly #preparsed: Preparsed;
   readonly #slices: Slices;
+  /**
+   * INVARIANT: an assessment is a function of the set and of the question, of whose moment only what some policy reads counts;
+   * both are the key, and the memory is the set's own.
+   */
+  readonly #remembered = new LRUCache<string, Assessment>({ max: MAX_REMEMBERED });
 
   /** `preparsed` is handed on from set to set, so that Cedar's ids are used again. Throws when the set cannot be prepared. */
   constructor(
@@ -26,7 +37,12 @@ export class Decider {
   /** Fails closed: whatever goes wrong is a denial that says what went wrong. */
   assess(request: AssessRequest): Assessment {
     try {
-      return this.#assess(request, questionOf(request, this.set.schema));
+      const key = this.#keyOf(request);
+      const known = this.#remembered.get(key);
+      if (known !== undefined) return known;
+      const assessment = this.#assess(request, questionOf(request, this.set.schema));
+      if (key.length <= MAX_REMEMBERED_CHARACTERS) this.#remembered.set(key, assessment);
+      return assessment;
     } catch (thrown) {
       return denied(`the policies could not be asked: ${reasonOf(thrown)}`, []);
     }
@@ -35,6 +51,12 @@ export class Decider {
   /** The policies whose scope matches the question, in the order of files and lines. */
   candidates(question: Question): readonly Policy[] {
     return this.#slices.of(question.slice).map((index) => this.set.policies[index] as Policy);
+  }
+
+  #keyOf({ nowSeconds, ...request }: AssessRequest): string {
+    const moments = momentsAt(nowSeconds);
+    const read = this.#slices.momentsRead(sliceKeyOf({ ...request, nowSeconds }, this.set.schema));
+    return JSON.stringify([request, ...[...read].map((moment) => moments[moment])]);
   }
 
   #assess(request: AssessRequest, question: Question): Assessment {

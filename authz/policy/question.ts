@@ -1,5 +1,6 @@
 import type { FactValue } from '../contract.js';
 import { type CedarValueJson, type EntityJson, NAMESPACE } from './cedar.js';
+import { momentsAt } from './moments.js';
 import { entityTypeOf } from './names.js';
 import type { PolicySchema } from './schema.js';
 import type { SliceKey } from './slice.js';
@@ -25,16 +26,23 @@ const GENERIC_ACTION = 'use';
 /** The entity type of second owners' resources and of types the schema does not name. */
 const GENERIC_RESOURCE = 'Resource';
 
-const SECONDS_PER_HOUR = 3600;
-const SECONDS_PER_DAY = 86_400;
-/** 1970-01-01 was a Thursday: ISO weekday 4. */
-const EPOCH_WEEKDAY = 4;
+/** What the question's policies are chosen by. */
+export function sliceKeyOf(request: AssessRequest, schema: PolicySchema): SliceKey {
+  const known = request.owner === undefined && schema.hasType(entityTypeOf(request.resource.type));
+  const resourceType = known ? entityTypeOf(request.resource.type) : GENERIC_RESOURCE;
+  return {
+    ...(request.owner === undefined ? {} : { owner: request.owner }),
+    principalId: request.principal.party,
+    action: schema.applies(request.scope, resourceType) ? request.scope : GENERIC_ACTION,
+    resourceType,
+    resourceId: request.resource.key,
+  };
+}
 
 /** Facts the schema does not declare are left out; Cedar refuses what remains when its type is wrong. */
 export function questionOf(request: AssessRequest, schema: PolicySchema): Question {
-  const known = request.owner === undefined && schema.hasType(entityTypeOf(request.resource.type));
-  const resourceType = known ? entityTypeOf(request.resource.type) : GENERIC_RESOURCE;
-  const action = schema.applies(request.scope, resourceType) ? request.scope : GENERIC_ACTION;
+  const slice = sliceKeyOf(request, schema);
+  const { action, resourceType } = slice;
   const principal = uid('Party', request.principal.party);
   const resource = uid(resourceType, request.resource.key);
   const principalFacts = schema.entityFacts('Party', {
@@ -54,18 +62,10 @@ export function questionOf(request: AssessRequest, schema: PolicySchema): Questi
     claims: request.claims,
     scope: request.scope,
     client: request.clientId,
-    now: request.nowSeconds,
-    hour: Math.floor((request.nowSeconds % SECONDS_PER_DAY) / SECONDS_PER_HOUR),
-    weekday: ((Math.floor(request.nowSeconds / SECONDS_PER_DAY) + EPOCH_WEEKDAY - 1) % 7) + 1,
+    ...momentsAt(request.nowSeconds),
   });
   return {
-    slice: {
-      ...(request.owner === undefined ? {} : { owner: request.owner }),
-      principalId: request.principal.party,
-      action,
-      resourceType,
-      resourceId: request.resource.key,
-    },
+    slice,
     principal,
     action: uid('Action', action),
     resource,

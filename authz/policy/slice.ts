@@ -1,4 +1,5 @@
 import { NAMESPACE } from './cedar.js';
+import { type Moment, momentsRead } from './moments.js';
 import type { Policy } from './policy.js';
 
 /** What a decision's policies are chosen by. */
@@ -8,6 +9,12 @@ export interface SliceKey {
   readonly action: string;
   readonly resourceType: string;
   readonly resourceId: string;
+}
+
+/** Policies by (owner, action, resource type). */
+interface Place {
+  readonly policies: readonly number[];
+  readonly moments: ReadonlySet<Moment>;
 }
 
 interface Scope {
@@ -22,7 +29,7 @@ interface Scope {
  * then narrowed by named principal and resource. A policy without a scope of its own — a general forbid — is in every slice.
  */
 export class Slices {
-  readonly #byPlace = new Map<string, readonly number[]>();
+  readonly #byPlace = new Map<string, Place>();
   readonly #scopes: readonly Scope[];
 
   constructor(
@@ -34,7 +41,7 @@ export class Slices {
 
   /** Indexes into `policies`, ascending. Without `principalId`: for whoever the party may turn out to be. */
   of(key: Omit<SliceKey, 'principalId'> & { readonly principalId?: string }): readonly number[] {
-    return this.#place(key).filter((index) => {
+    return this.#place(key).policies.filter((index) => {
       const scope = this.#scopes[index] as Scope;
       return (
         (key.principalId === undefined || scope.principalId === undefined || scope.principalId === key.principalId) &&
@@ -43,11 +50,16 @@ export class Slices {
     });
   }
 
-  #place(key: Omit<SliceKey, 'principalId'>): readonly number[] {
+  /** What of the moment any policy reads that could be asked. */
+  momentsRead(key: SliceKey): ReadonlySet<Moment> {
+    return this.#place(key).moments;
+  }
+
+  #place(key: Omit<SliceKey, 'principalId'>): Place {
     const place = JSON.stringify([key.owner ?? null, key.action, key.resourceType]);
     let found = this.#byPlace.get(place);
     if (found === undefined) {
-      found = this.policies.flatMap((policy, index) => {
+      const policies = this.policies.flatMap((policy, index) => {
         const scope = this.#scopes[index] as Scope;
         const matches =
           rules(policy, scope, key.owner) &&
@@ -55,6 +67,8 @@ export class Slices {
           (scope.resourceType === undefined || scope.resourceType === key.resourceType);
         return matches ? [index] : [];
       });
+      const read = policies.flatMap((index) => [...momentsRead((this.policies[index] as Policy).ast)]);
+      found = { policies, moments: new Set(read) };
       if (this.#byPlace.size >= MAX_PLACES) this.#byPlace.clear();
       this.#byPlace.set(place, found);
     }
