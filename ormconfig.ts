@@ -28,6 +28,7 @@ import { MoverPause } from './src/fleet/moves/entities/mover-pause.js';
 import { Page } from './src/fleet/moves/entities/page.js';
 import { SigningRight } from './src/fleet/moves/entities/signing-right.js';
 import { PlannedMove, RebalancingPlan } from './src/fleet/plans/rebalancing-plan.js';
+import { PoolBalance } from './src/fleet/provisioning/pool-balance.js';
 import { InstanceAllocation, SandboxStake, WishRow } from './src/fleet/provisioning/wish-row.js';
 import { RpcEndpoint } from './src/gateway/rpc-endpoint.js';
 import { RpcUsage } from './src/gateway/rpc-usage.js';
@@ -68,6 +69,7 @@ export const entities: (new () => object)[] = [
   InstanceAllocation,
   NodeState,
   PlannedMove,
+  PoolBalance,
   RebalancingPlan,
   RelayRegistration,
   SandboxStake,

@@ -149,6 +149,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     { name: 'policies', faults: () => asList(authz.policyFault()) },
     { name: 'catalog', faults: () => asList(broker.catalogFault()) },
     { name: 'fleet documents', faults: () => fleet.documentFaults() },
+    { name: 'stake', faults: () => fleet.stakeWarnings() },
   ];
   const koa = new Koa();
   koa.use(lastResort(logger));

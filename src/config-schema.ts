@@ -20,6 +20,7 @@ export interface ConfigFile {
   readonly decision_log?: { readonly keep_days?: number };
   readonly sign_in?: readonly SignInFile[];
   readonly id_token_issuers?: readonly IdTokenIssuerFile[];
+  readonly stake_sources?: readonly StakeSourceFile[];
   readonly registration?: { readonly open?: boolean; readonly initial_access_token_file?: string };
 }
 
@@ -38,6 +39,13 @@ export interface IdTokenIssuerFile {
   readonly jwks_uri?: string;
   readonly claims?: Readonly<Record<string, string>>;
   readonly require_nonce?: boolean;
+}
+
+/** A staking pool's token: its holders' stake. */
+export interface StakeSourceFile {
+  readonly name: string;
+  readonly token: string;
+  readonly wei_per_token?: string;
 }
 
 export interface ListenerFile {
@@ -137,6 +145,20 @@ export const validateConfigFile = compileSchema<ConfigFile>({
         additionalProperties: false,
         required: ['issuer'],
         properties: { issuer: text, audience: text, jwks_uri: text, claims, require_nonce: { type: 'boolean' } },
+      },
+    },
+    stake_sources: {
+      type: 'array',
+      maxItems: 8,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'token'],
+        properties: {
+          name: { type: 'string', minLength: 1, maxLength: 64 },
+          token: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' },
+          wei_per_token: { type: 'string', pattern: '^[1-9][0-9]{0,20}$' },
+        },
       },
     },
     registration: {

@@ -50,6 +50,8 @@ export interface Config {
     readonly claims?: Readonly<Record<string, string>>;
     readonly requireNonce?: boolean;
   }[];
+  /** Tokens of staking pools whose finalised balances count as their holders' stake. */
+  readonly stakeSources: readonly { readonly name: string; readonly token: string; readonly weiPerToken: bigint }[];
   /** Who may register an OAuth client (RFC 7591): anyone, or who has the initial access token, or nobody. */
   readonly registration: { readonly open: boolean; readonly initialAccessToken?: string };
 }

@@ -7,8 +7,8 @@ export interface FleetFacts {
   executionShare(implementation: string): Promise<number | undefined>;
   /** What a party's stake stands for and what it has of it, in keys and instances; asking takes nothing. */
   standing(party: Holder): Promise<{
-    readonly stakeGwei: bigint;
-    readonly stakeKeys: number;
+    readonly stakeGwei?: bigint;
+    readonly stakeKeys?: number;
     readonly keysHeld: number;
     readonly validatorInstances: number;
   }>;
@@ -47,8 +47,8 @@ async function planFacts(fleet: FleetFacts, { key, attributes }: { key: string; 
 async function partyFacts(fleet: FleetFacts, party: Holder): Promise<Facts> {
   const { stakeGwei, stakeKeys, keysHeld, validatorInstances } = await fleet.standing(party);
   return {
-    stake_gwei: safeInteger(stakeGwei),
-    stake_keys: stakeKeys,
+    ...(stakeGwei === undefined ? {} : { stake_gwei: safeInteger(stakeGwei) }),
+    ...(stakeKeys === undefined ? {} : { stake_keys: stakeKeys }),
     keys_held: keysHeld,
     validator_instances: validatorInstances,
   };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { Config } from './config.js';
-import { type ConfigFile, LOG_LEVELS, validateConfigFile } from './config-schema.js';
+import { type ConfigFile, LOG_LEVELS, type StakeSourceFile, validateConfigFile } from './config-schema.js';
 import { reasonOf } from './errors.js';
 import { openIdConfig } from './openid-config.js';
 import { ROOT } from './paths.js';
@@ -172,6 +172,7 @@ function merge(
     tls: listener?.tls && readTls(listener.tls, inFile),
     metricsToken: file.metrics && secretIn(file.metrics.token_file, 'metrics.token_file'),
     ...openIdConfig(file, (path, place) => secretIn(path, place) ?? '', faults),
+    stakeSources: stakeSources(file.stake_sources ?? [], faults),
     registration: withoutUndefined({
       open: file.registration?.open ?? sandbox,
       initialAccessToken:
@@ -179,6 +180,22 @@ function merge(
         secretIn(file.registration.initial_access_token_file, 'registration.initial_access_token_file'),
     }),
   });
+}
+
+const WEI_PER_ETHER = '1000000000000000000';
+
+/** Named by an address each, once: a token that counts twice would be stake that is not there. */
+function stakeSources(files: readonly StakeSourceFile[], faults: string[]): Config['stakeSources'] {
+  const sources = files.map(({ name, token, wei_per_token: rate = WEI_PER_ETHER }) => ({
+    name,
+    token: token.toLowerCase(),
+    weiPerToken: BigInt(rate),
+  }));
+  for (const [index, { token }] of sources.entries()) {
+    if (sources.findIndex((other) => other.token === token) !== index)
+      faults.push(`stake_sources.${index}.token ${token} is named twice`);
+  }
+  return sources;
 }
 
 function readTls(

@@ -71,6 +71,7 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
     inventory,
     diversityPath,
     stake: sandbox ? sandboxStake({}) : provenStake(),
+    poolTokens: config.stakeSources,
     clock: systemClock,
     logger,
     seal,

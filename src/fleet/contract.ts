@@ -58,8 +58,8 @@ export interface StakeHolder {
 export interface StakeSource {
   /** What it stands for at an allocation. Called in its transaction: no outside call in it. */
   gweiOf(holder: StakeHolder, manager: EntityManager): Promise<bigint>;
-  /** What `gweiOf` would answer now; takes nothing. */
-  peek(holder: StakeHolder, manager: EntityManager): Promise<bigint>;
+  /** What `gweiOf` would answer now; takes nothing, and may ask outside. Undefined when a part of it cannot be known now. */
+  peek(holder: StakeHolder, manager: EntityManager): Promise<bigint | undefined>;
 }
 
 export interface FleetProvisioning {

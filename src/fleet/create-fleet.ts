@@ -20,10 +20,13 @@ import { approvePlan } from './plans/approve-plan.js';
 import { dispatchPlan } from './plans/dispatch-plan.js';
 import { draftPlan, storePlan } from './plans/propose-plan.js';
 import { RebalancingPlan } from './plans/rebalancing-plan.js';
+import { StakeCheck } from './provisioning/check-stakes.js';
 import { uncontrolledKeys } from './provisioning/controls-keys.js';
 import { holdsKeys } from './provisioning/holds-keys.js';
 import { keysOnPlan } from './provisioning/keys-on-plan.js';
+import { PoolTokens, withPoolTokens } from './provisioning/pool-tokens.js';
 import { createProvisioning } from './provisioning/provisioning.js';
+import type { PoolToken } from './provisioning/read-pool-balance.js';
 import { type Standing, standingOf } from './provisioning/standing.js';
 import { startHindrance } from './provisioning/start-waiting.js';
 import { loadTargets } from './targets/load-targets.js';
@@ -36,6 +39,8 @@ export interface FleetOptions {
   /** policies/diversity.yaml. */
   readonly diversityPath: string;
   readonly stake: StakeSource;
+  /** Tokens of staking pools that count as stake beside it. */
+  readonly poolTokens?: readonly PoolToken[];
   readonly clock: Clock;
   readonly logger: Logger;
   /** While sealed no move starts and no plan is approved (security.md A1). */
@@ -64,6 +69,8 @@ export interface Fleet {
   offeredPairs(): readonly Pair[];
   /** Why provisioning cannot be served yet. */
   notReady(): string | undefined;
+  /** That keys were given for stake that is no longer there; of the replica that runs the periodic work. */
+  stakeWarnings(): readonly string[];
   /** Faults of the newest documents that were refused while the last good ones stay in force. */
   documentFaults(): readonly string[];
   /** SHA-256 (hex) of the diversity targets in force. */
@@ -115,19 +122,26 @@ export function createFleet(options: FleetOptions): Fleet {
       ? undefined
       : (shares[layer].find(({ name }) => name === implementation)?.share ?? 0);
   };
+  const executionNodes = () => {
+    const rank = { up: 0, unknown: 1, syncing: 2, down: 3 };
+    const stateOf = (name: string) => rank[states.get(`execution_node ${name}`)?.state ?? 'unknown'];
+    return [...inventory().executionNodes].sort((a, b) => stateOf(a.name) - stateOf(b.name));
+  };
+  const { poolTokens: tokens = [] } = options;
+  const stake =
+    tokens.length === 0
+      ? options.stake
+      : withPoolTokens(options.stake, new PoolTokens({ dataSource, tokens, nodes: executionNodes, clock, logger }));
+  const stakeCheck = new StakeCheck(dataSource, stake, logger);
   const provisioning: FleetProvisioning = {
     ...createProvisioning({
       ...plans,
-      stake: options.stake,
+      stake,
       inFlight: options.provisioningInFlight,
       hindrance: () => hindrance,
     }),
     consensusShare: (implementation) => share('consensus', implementation),
-    executionNodes: () => {
-      const rank = { up: 0, unknown: 1, syncing: 2, down: 3 };
-      const stateOf = (name: string) => rank[states.get(`execution_node ${name}`)?.state ?? 'unknown'];
-      return [...inventory().executionNodes].sort((a, b) => stateOf(a.name) - stateOf(b.name));
-    },
+    executionNodes,
   };
 
   return {
@@ -140,12 +154,14 @@ export function createFleet(options: FleetOptions): Fleet {
         run: (signal) => look({ dataSource, moves, inventory, clock, logger }, signal),
       },
       { name: 'plan', schedule: '*/30 * * * * *', run: () => planInAutoMode(plans) },
+      // An epoch of 384 s has one run at least.
+      { name: 'stakes', schedule: '20 */6 * * * *', run: (signal) => stakeCheck.run(signal) },
       { name: 'dispatch', schedule: '* * * * * *', run: () => dispatchPlan(plans) },
     ],
     facts: {
       consensusShare: provisioning.consensusShare,
       executionShare: (implementation) => share('execution', implementation),
-      standing: (party) => standingOf({ dataSource, stake: options.stake }, party),
+      standing: (party) => standingOf({ dataSource, stake }, party),
       keysOnPlan: (plan) => keysOnPlan(plan, dataSource.manager),
       holdsKeys: (party, publicKeys) => holdsKeys(party, publicKeys, dataSource.manager),
       controlsKeys: async (holder, publicKeys) =>
@@ -153,6 +169,7 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     offeredPairs: () => offeredPairs(inventory()),
     notReady: () => (view.last() ? undefined : 'the fleet has not been looked at yet'),
+    stakeWarnings: () => stakeCheck.warnings(),
     documentFaults: () => [options.inventory.fault(), targets.fault()].filter((fault) => fault !== undefined),
     targetsHash: () => targets.hash(options.diversityPath),
     async upstreams({ validatorInstanceId }) {

@@ -10,6 +10,7 @@ export class Fleet1763700000004 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     const tables = [
+      'pool_balance',
       'sandbox_stake',
       'instance_allocation',
       'wish',
@@ -129,4 +130,12 @@ const UP = [
     CONSTRAINT pk_sandbox_stake PRIMARY KEY (position)
   )`,
   'CREATE UNIQUE INDEX sandbox_stake_party ON sandbox_stake (party)',
+  `CREATE TABLE pool_balance (
+    token text NOT NULL,
+    address text NOT NULL,
+    gwei bigint NOT NULL,
+    seen_at timestamptz NOT NULL,
+    CONSTRAINT pk_pool_balance PRIMARY KEY (token, address),
+    CONSTRAINT pool_balance_gwei CHECK (gwei >= 0)
+  )`,
 ];

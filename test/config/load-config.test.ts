@@ -35,6 +35,22 @@ describe('the configuration', () => {
     );
   });
 
+  it('names staking pools’ tokens, each once', () => {
+    const token = `0x${'Ab'.repeat(20)}`;
+    expect(load('chain_id: 1').stakeSources).to.deep.equal([]);
+    expect(load(`chain_id: 1\nstake_sources: [{name: stETH, token: "${token}"}]`).stakeSources).to.deep.equal([
+      { name: 'stETH', token: token.toLowerCase(), weiPerToken: 10n ** 18n },
+    ]);
+    const twice = `{name: a, token: "${token}"}, {name: b, token: "${token.toLowerCase()}", wei_per_token: "1"}`;
+    expect(faults(`chain_id: 1\nstake_sources: [${twice}]`)).to.deep.equal([
+      `stake_sources.1.token ${token.toLowerCase()} is named twice`,
+    ]);
+    expect(faults('chain_id: 1\nstake_sources: [{name: a, token: "0x12"}]').join()).to.match(/stake_sources\.0\.token/);
+    expect(faults(`chain_id: 1\nstake_sources: [{name: a, token: "${token}", wei_per_token: "0"}]`).join()).to.match(
+      /wei_per_token/,
+    );
+  });
+
   it('of the sandbox is whole, on loopback', () => {
     const config = loadConfig({ mode: 'sandbox', environment: {} });
     expect(config).to.include({ host: '127.0.0.1', port: 8080, publicUrl: 'http://127.0.0.1:8080', chainId: 31337 });

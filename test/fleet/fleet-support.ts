@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { stringify } from 'yaml';
 import type { Guard, GuardOutcome, Permission } from '../../authz/index.js';
 import { createFleet, type Fleet, openInventory, type StakeSource, sandboxStake } from '../../src/fleet/index.js';
+import type { PoolToken } from '../../src/fleet/provisioning/read-pool-balance.js';
 import { ROOT } from '../../src/paths.js';
 import { type TestDatabase, temporaryFolder, testDatabase } from '../support/database.js';
 import { type FakeMoves, fakeMoves } from '../support/fake-moves.js';
@@ -40,7 +41,7 @@ export interface TestFleet {
   readonly inventoryPath: string;
   readonly diversityPath: string;
   /** Jobs by hand. */
-  run(job: 'look' | 'plan' | 'dispatch'): Promise<void>;
+  run(job: 'look' | 'plan' | 'dispatch' | 'stakes'): Promise<void>;
   /** `/fleet` as the operator (or with the guard's answer given). */
   call(
     method: string,
@@ -70,6 +71,9 @@ export async function testFleet(
     holders?: Map<string, string>;
     diversity?: string;
     stake?: StakeSource;
+    poolTokens?: readonly PoolToken[];
+    /** JSON-RPC of every execution node, instead of one that knows two methods. */
+    executionUri?: string;
   } = {},
 ): Promise<TestFleet> {
   const database = await testDatabase();
@@ -78,7 +82,7 @@ export async function testFleet(
   const folder = temporaryFolder('fleet');
   mkdirSync(join(folder, 'tokens'));
   const inventoryPath = join(folder, 'inventory.yaml');
-  writeFileSync(inventoryPath, stringify(inventoryDocument(folder, nodes.uri)));
+  writeFileSync(inventoryPath, stringify(inventoryDocument(folder, nodes.uri, options.executionUri)));
   const diversityPath =
     options.diversity === undefined ? join(ROOT, 'policies', 'diversity.yaml') : join(folder, 'diversity.yaml');
   if (options.diversity !== undefined) writeFileSync(diversityPath, options.diversity);
@@ -98,6 +102,7 @@ export async function testFleet(
     inventory,
     diversityPath,
     stake: options.stake ?? sandboxStake({}),
+    ...(options.poolTokens && { poolTokens: options.poolTokens }),
     clock,
     logger,
     seal: { sealed: () => undefined },
@@ -156,13 +161,18 @@ export async function testFleet(
   };
 }
 
-function inventoryDocument(folder: string, uri: string) {
+function inventoryDocument(folder: string, uri: string, executionUri?: string) {
   const pairs = CONSENSUS.flatMap((consensus) =>
     EXECUTION.map((execution) => ({ consensus, execution, name: `${consensus}-${execution}` })),
   );
   return {
     sites: [{ name: 'home', region: 'eu' }],
-    execution_nodes: EXECUTION.map((name) => ({ name, implementation: name, uri: `${uri}/el/${name}`, site: 'home' })),
+    execution_nodes: EXECUTION.map((name) => ({
+      name,
+      implementation: name,
+      uri: executionUri ?? `${uri}/el/${name}`,
+      site: 'home',
+    })),
     beacon_nodes: pairs.map(({ consensus, execution, name }) => ({
       name,
       implementation: consensus,

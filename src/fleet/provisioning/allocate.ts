@@ -66,7 +66,8 @@ export async function allocate(
     return key && pair ? [{ key, pair }] : [];
   });
   if (wish.publicKeys === undefined) {
-    await checkStake(deps, wish, manager);
+    // Who takes nothing more is asked nothing more: what it has stays as it is.
+    if (kept.length < wish.keys) await checkStake(deps, wish, manager);
     const { policy, missing } = { policy: deps.diversity(), missing: pairs.slice(chosen.length) };
     const bounds = expandTargets(policy.targets, policy.groups, inventory);
     chosen.push(...choosePoolKeys(missing, keys, inventory, bounds, usable));

@@ -4,9 +4,9 @@ import { keysHeld } from './keys-held.js';
 import { wholeKeys } from './whole-keys.js';
 
 export interface Standing {
-  readonly stakeGwei: bigint;
-  /** Keys the party's stake stands for. */
-  readonly stakeKeys: number;
+  /** The party's stake and the keys it stands for; absent while a part of it cannot be known. */
+  readonly stakeGwei?: bigint;
+  readonly stakeKeys?: number;
   /** Of those, how many its live instances hold; named keys do not count. */
   readonly keysHeld: number;
   readonly validatorInstances: number;
@@ -24,8 +24,7 @@ export async function standingOf(
   );
   const stakeGwei = await stake.peek(party, manager);
   return {
-    stakeGwei,
-    stakeKeys: wholeKeys(stakeGwei),
+    ...(stakeGwei !== undefined && { stakeGwei, stakeKeys: wholeKeys(stakeGwei) }),
     keysHeld: await keysHeld(party, manager),
     validatorInstances: row?.instances ?? 0,
   };
