@@ -93,7 +93,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     credentials,
     facts: liveFacts(fleet.facts),
     documents,
-    executionNodeUri: () => fleet.provisioning.executionNodes()[0]?.uri,
+    executionNodeUris: () => fleet.provisioning.executionNodes().map(({ uri }) => uri),
     logger,
     closers,
   });

@@ -26,15 +26,15 @@ export interface AuthorizationSurroundings {
   readonly facts: FactSource;
   /** Its policies must be those in force. */
   readonly documents: DocumentsInForce;
-  /** JSON-RPC of an execution node, for contract wallets (EIP-1271); absent: plain accounts only. */
-  readonly executionNodeUri: () => string | undefined;
+  /** JSON-RPC of execution nodes, best first, for contract wallets (EIP-1271); none: plain accounts only. */
+  readonly executionNodeUris: () => readonly string[];
   readonly logger: Logger;
   readonly closers: Closers;
 }
 
 /** Policies first: a bad file refuses the start with its place. Then the authorization server on them. */
 export async function openAuthorization(surroundings: AuthorizationSurroundings): Promise<AuthorizationServer> {
-  const { config, dataSource, connection, dataKey, credentials, executionNodeUri, logger, closers } = surroundings;
+  const { config, dataSource, connection, dataKey, credentials, executionNodeUris, logger, closers } = surroundings;
   const policy = await createPolicyEngine({
     folder: config.policiesDir,
     writableFiles: config.sandbox ? 'warn' : 'refuse',
@@ -58,7 +58,7 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
       issuer,
       chainId: config.chainId,
       idTokenIssuers: config.idTokenIssuers,
-      executionNodeUri,
+      executionNodeUris,
     }),
     decisions: createDecisionLog(dataSource),
     facts: surroundings.facts,

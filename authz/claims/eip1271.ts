@@ -6,7 +6,10 @@ const MAGIC_WORD = `0x1626ba7e${'00'.repeat(28)}`;
 /** ERC-6492 and ERC-8010 end a wrapped signature with a word of their own number. */
 const WRAPPERS = /(?:6492){16}$|(?:8010){16}$/i;
 const GAS = 1_000_000;
-const TIMEOUT_MS = 3_000;
+/** For all calls of one node. */
+const TIMEOUT_MS = 2_000;
+/** Asked one after the other until one can say. */
+const MOST_NODES = 3;
 const MAX_ANSWER_BYTES = 65_536;
 /** Two epochs of 32 slots of 12 s. */
 const MAX_AGE_SECONDS = 768;
@@ -24,9 +27,11 @@ const ABI = [
   },
 ] as const;
 
+const refused = bad('signature', 'the signature is not of the account the message names');
+
 export interface ContractSignaturesOptions {
-  /** JSON-RPC over HTTP of an execution node the operator trusts: the best one now; undefined while there is none. */
-  readonly executionNodeUri: () => string | undefined;
+  /** JSON-RPC over HTTP of execution nodes the operator trusts, the best one now first; empty while there is none. */
+  readonly executionNodeUris: () => readonly string[];
   /** How old the safe block may be: two epochs. */
   readonly maxAgeSeconds?: number;
 }
@@ -37,10 +42,22 @@ export class ContractSignatures {
 
   /** Undefined when the contract at `address` says that the signature of the personal message is valid. Never throws. */
   async fault(address: Hex, message: string, signature: Hex, nowMs: number): Promise<BadClaims | undefined> {
-    const refused = bad('signature', 'the signature is not of the account the message names');
     if (WRAPPERS.test(signature)) return bad('signature', 'wrapped signatures (ERC-6492, ERC-8010) are not accepted');
-    const uri = this.options.executionNodeUri();
-    if (uri === undefined) return refused;
+    let answer: BadClaims | undefined = refused;
+    for (const uri of this.options.executionNodeUris().slice(0, MOST_NODES)) {
+      answer = await this.#ask(uri, address, message, signature, nowMs);
+      if (answer?.problem !== 'unavailable') return answer;
+    }
+    return answer;
+  }
+
+  async #ask(
+    uri: string,
+    address: Hex,
+    message: string,
+    signature: Hex,
+    nowMs: number,
+  ): Promise<BadClaims | undefined> {
     const deadline = AbortSignal.timeout(TIMEOUT_MS);
     try {
       const block = (await call(uri, 'eth_getBlockByNumber', ['safe', false], deadline)) as {

@@ -10,16 +10,16 @@ export interface ClaimVerifierOptions {
   readonly issuer: string;
   /** EIP-155 id of the network whose wallets sign. */
   readonly chainId: number;
-  /** JSON-RPC of an execution node, for contract wallets; absent: plain accounts only. */
-  readonly executionNodeUri?: () => string | undefined;
+  /** JSON-RPC of execution nodes, best first, for contract wallets; absent: plain accounts only. */
+  readonly executionNodeUris?: () => readonly string[];
   /** OpenID Connect issuers whose ID tokens are believed; none by default. */
   readonly idTokenIssuers?: readonly TrustedIssuer[];
 }
 
 /** Every claim token format of this server behind one door. `verify` never throws for bad input. */
 export function createClaimVerifier(options: ClaimVerifierOptions): ClaimVerifier {
-  const { executionNodeUri, idTokenIssuers = [] } = options;
-  const contracts = executionNodeUri === undefined ? undefined : new ContractSignatures({ executionNodeUri });
+  const { executionNodeUris, idTokenIssuers = [] } = options;
+  const contracts = executionNodeUris === undefined ? undefined : new ContractSignatures({ executionNodeUris });
   const eip4361 = { ...options, ...(contracts === undefined ? {} : { contracts }) };
   const formats = new Map<string, (token: ClaimToken) => Promise<VerifiedClaims>>([
     [EIP4361_FORMAT, (token) => verifyEip4361(token, eip4361)],

@@ -34,7 +34,7 @@ describe('Claim formats at the token endpoint', () => {
     await nodeCall(anvil.uri, 'anvil_setCode', [CONTRACT, walletCode(WALLET.address)]);
     await nodeCall(anvil.uri, 'anvil_mine', ['0x50']);
     const lifetimes = { refreshToken: 45 * 60, pct: 2 * 3600, shortPct: 3600 };
-    authz = await startAuthorization({ lifetimes }, undefined, { executionNodeUri: () => anvil.uri });
+    authz = await startAuthorization({ lifetimes }, undefined, { executionNodeUris: () => [anvil.uri] });
     plan = await ensure(authz.server, 'plan', 'validator-nimbus/geth', ['instance:create']);
   });
   after(async () => {

@@ -104,7 +104,7 @@ export async function startAuthorization(
     /** Decisions go into the database's own log, which is then served at /decisions. */
     readonly recorded?: true;
     readonly idTokenIssuers?: readonly TrustedIssuer[];
-    readonly executionNodeUri?: () => string | undefined;
+    readonly executionNodeUris?: () => readonly string[];
   } = {},
 ): Promise<TestAuthorization> {
   const database = shared?.database ?? (await testDatabase());
@@ -132,7 +132,7 @@ export async function startAuthorization(
       issuer,
       chainId: CHAIN_ID,
       idTokenIssuers: more.idTokenIssuers ?? [],
-      ...(more.executionNodeUri !== undefined && { executionNodeUri: more.executionNodeUri }),
+      ...(more.executionNodeUris !== undefined && { executionNodeUris: more.executionNodeUris }),
     }),
     decisions: more.recorded
       ? createDecisionLog(database.dataSource)
