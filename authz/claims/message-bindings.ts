@@ -81,7 +81,9 @@ function faultOfBindings(bindings: Bindings, token: ClaimToken): BadClaims | und
   if (bindings.encryptionKeys.length > 1) return bad('format', 'resources name more than one urn:ovsb:x25519:');
   if (!bindings.encryptionKeys.every(isEncryptionPublicKey))
     return bad('format', 'urn:ovsb:x25519: is not a usable key');
-  if (bindings.clients.some((client) => client !== token.clientId)) {
+  // As it is, or as a URI must write it.
+  const names = [token.clientId, encodeURIComponent(token.clientId)];
+  if (bindings.clients.some((client) => !names.includes(client))) {
     return bad('client', 'the message was signed for another client');
   }
   const { resourceIds } = token;

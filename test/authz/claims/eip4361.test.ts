@@ -43,6 +43,14 @@ async function present(message: string, ticket = 'ticket-1', signature?: string,
 const problemOf = (answer: VerifiedClaims): string => (answer.kind === 'bad' ? answer.problem : 'ok');
 
 describe('claims: EIP-4361', () => {
+  it('B7: the client may be named as a URI must write it', async () => {
+    const message = messageFor('ticket-1', {}, ['urn:ovsb:client:my%20app']);
+    const token = tokenOf(message, await wallet.signMessage({ message }));
+    const claim = { format: FORMAT, token, ticket: 'ticket-1', nowMs: NOW };
+    expect((await verifier.verify({ ...claim, clientId: 'my app' })).kind).to.equal('ok');
+    expect(problemOf(await verifier.verify({ ...claim, clientId: 'my%2520app' }))).to.equal('client');
+  });
+
   it('accepts a message signed over this ticket and names the party in lower case', async () => {
     const answer = await present(messageFor('ticket-1', {}, [`urn:ovsb:x25519:${KEY}`, 'urn:ovsb:client:app']));
     const address = wallet.address.toLowerCase();
