@@ -97,6 +97,8 @@ export interface AuthorizationDeps {
   /** One that can be queried is served at `<issuer>/decisions`. */
   readonly decisions: DecisionLog | QueryableDecisionLog;
   readonly facts: FactSource;
+  /** False while facts are unknown only because nobody has looked yet, after a start: no grant is ended for want of one. */
+  readonly factsReady?: () => boolean;
   readonly sealingKey: SealingKey;
   /** Whom the limits count: behind trusted proxies the real caller; by default the connection's address. */
   readonly clientAddress?: (request: IncomingMessage) => string;

@@ -33,7 +33,8 @@ export class UmaGrantError extends errors.OIDCProviderError {
       | 'request_submitted'
       | 'invalid_grant'
       | 'invalid_scope'
-      | 'invalid_dpop_proof',
+      | 'invalid_dpop_proof'
+      | 'temporarily_unavailable',
     description: string,
     readonly members: Readonly<Record<string, unknown>> = {},
   ) {
@@ -45,6 +46,14 @@ export class UmaGrantError extends errors.OIDCProviderError {
 /** UMA Grant 3.3.6: unknown, expired, used, or somebody else's ticket; RFC 6749 5.2 for refresh tokens. */
 export function invalidGrant(description: string): UmaGrantError {
   return new UmaGrantError(400, 'invalid_grant', description);
+}
+
+/** RFC 6749 4.1.2.1's word: nothing is wrong with the request, and nothing was done. */
+export function temporarilyUnavailable(description: string): UmaGrantError {
+  const error = new UmaGrantError(503, 'temporarily_unavailable', description);
+  // The provider tells nobody what a 5xx is about unless it may.
+  error.expose = true;
+  return error;
 }
 
 export type UnreachableError = DomainError<'AuthorizationServerUnreachable'>;

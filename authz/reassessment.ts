@@ -2,18 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../src/logger.js';
 import { askerOf } from './asker.js';
 import type { Assessor } from './assessor.js';
-import { invalidGrant } from './errors.js';
+import { invalidGrant, temporarilyUnavailable } from './errors.js';
 import type { Grants, LiveGrant } from './grants.js';
 import type { Resources } from './protection/resources.js';
 
 const BATCH = 100;
 const STAND_ASIDE_MS = 500;
+const LOOK_AGAIN_MS = 500;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Asks the policies again about what was granted under older ones, and ends what would now be denied (security.md B4). */
 export class Reassessment {
   #running: Promise<void> = Promise.resolve();
   #closed = false;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly operatorId: string,
@@ -21,6 +23,7 @@ export class Reassessment {
     private readonly grants: Grants,
     private readonly resources: Resources,
     private readonly standAside: () => string | undefined,
+    private readonly factsReady: () => boolean,
     private readonly logger: Logger,
   ) {}
 
@@ -42,9 +45,14 @@ export class Reassessment {
     if (policySet !== this.policySet()) this.start();
   }
 
-  /** @throws invalid_grant, and ends the grant, when newer policies no longer permit it. */
+  /**
+   * @throws invalid_grant, and ends the grant, when newer policies no longer permit it; temporarily_unavailable while that may
+   * be for want of facts.
+   */
   async confirm(grant: LiveGrant): Promise<void> {
+    const ready = this.factsReady();
     if (grant.policySet === this.assessor.policySet() || (await this.#stands(grant))) return;
+    if (!ready) throw temporarilyUnavailable('the policies have changed, and what they ask for is not known yet');
     await this.grants.revoke(grant.id);
     throw invalidGrant('the policies have changed and no longer permit this grant');
   }
@@ -56,6 +64,7 @@ export class Reassessment {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#again);
     await this.#running;
   }
 
@@ -65,20 +74,41 @@ export class Reassessment {
     const policySet = this.assessor.policySet();
     let after = FIRST_ID;
     let ended = 0;
+    let unsure = 0;
     while (!this.#closed) {
       const batch = await this.grants.decidedElsewhere(policySet, after, BATCH);
       if (batch.length === 0) break;
-      for (const grant of batch) if (!(await this.#keepOrEnd(grant, policySet))) ended += 1;
+      for (const grant of batch) {
+        const outcome = await this.#keepOrEnd(grant, policySet);
+        if (outcome === 'ended') ended += 1;
+        if (outcome === 'unsure') unsure += 1;
+      }
       after = batch.at(-1)?.id ?? after;
     }
     if (ended > 0) this.logger.info({ ended, policySet }, 'policy change ended grants');
+    if (unsure > 0) this.#startWhenReady();
   }
 
-  async #keepOrEnd(grant: LiveGrant, policySet: string): Promise<boolean> {
-    const stands = await this.#stands(grant);
-    if (stands) await this.grants.stillPermitted(grant.id, policySet);
-    else await this.grants.revoke(grant.id);
-    return stands;
+  #startWhenReady(): void {
+    if (this.#closed) return;
+    this.#again ??= setInterval(() => {
+      if (!this.factsReady()) return;
+      clearInterval(this.#again);
+      this.#again = undefined;
+      this.start();
+    }, LOOK_AGAIN_MS).unref();
+  }
+
+  /** `unsure`: it would be ended, but facts were still unknown; it stays as it is until they are. */
+  async #keepOrEnd(grant: LiveGrant, policySet: string): Promise<'kept' | 'ended' | 'unsure'> {
+    const ready = this.factsReady();
+    if (await this.#stands(grant)) {
+      await this.grants.stillPermitted(grant.id, policySet);
+      return 'kept';
+    }
+    if (!ready) return 'unsure';
+    await this.grants.revoke(grant.id);
+    return 'ended';
   }
 
   async #stands(grant: LiveGrant): Promise<boolean> {

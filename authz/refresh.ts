@@ -41,9 +41,9 @@ export function refreshGrant(parts: RefreshParts): GrantHandler {
     const token = await find(parts, secret, client.id);
     if (token.thumbprint !== null && token.thumbprint !== thumbprint)
       throw invalidGrant('the refresh token is bound to a DPoP key');
-    if (client.isPublic) await spend(parts, secret, token.grant.id);
     const policySet = parts.reassessment.policySet();
     await parts.reassessment.confirm(token.grant);
+    if (client.isPublic) await spend(parts, secret, token.grant.id);
     ctx.body = await parts.dataSource.transaction(async (manager) => {
       const permissions = await standing(parts, token.grant, manager);
       const { gathered, clientId } = token.grant;

@@ -112,6 +112,7 @@ function createParts(deps: AuthorizationDeps) {
   const { dataSource, clock, issuer, options } = deps;
   const operatorId = deps.operator.clientId;
   const standAside = deps.standAside ?? (() => undefined);
+  const factsReady = deps.factsReady ?? (() => true);
   const lifetimes: Lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
   const keys = new SigningKeys(dataSource, deps.sealingKey, clock);
   const rpts = new Rpts(dataSource, keys, clock, { issuer, operatorId, lifetimeSeconds: lifetimes.rpt });
@@ -135,7 +136,7 @@ function createParts(deps: AuthorizationDeps) {
     queue: new ApprovalQueue(dataSource, clock, lifetimes.approval),
     proofs: new DpopProofs(dataSource, clock),
     platforms: new Platforms(deps.platforms),
-    reassessment: new Reassessment(operatorId, assessor, grants, resources, standAside, deps.logger),
+    reassessment: new Reassessment(operatorId, assessor, grants, resources, standAside, factsReady, deps.logger),
     requestLimit: addressLimit(deps),
     ticketLimit: addressLimit(deps),
     nowMs: () => clock.nowMs(),

@@ -73,7 +73,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
   const dataKey = loadDataKey(config.dataKeyFile, config.sandbox !== undefined);
 
   // Keys and fleet; then who may do what with them; then what is offered on them.
-  const { fleet, mevBoost, jobs, firstLook } = await openFleet({
+  const { fleet, mevBoost, jobs, firstLook, factsReady } = await openFleet({
     config,
     dataSource,
     dataKey,
@@ -92,6 +92,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     dataKey,
     credentials,
     facts: liveFacts(fleet.facts),
+    factsReady,
     documents,
     executionNodeUris: () => fleet.provisioning.executionNodes().map(({ uri }) => uri),
     logger,

@@ -24,6 +24,7 @@ export interface AuthorizationSurroundings {
   readonly dataKey: DataKey;
   readonly credentials: Credentials;
   readonly facts: FactSource;
+  readonly factsReady: () => boolean;
   /** Its policies must be those in force. */
   readonly documents: DocumentsInForce;
   /** JSON-RPC of execution nodes, best first, for contract wallets (EIP-1271); none: plain accounts only. */
@@ -62,6 +63,7 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     }),
     decisions: createDecisionLog(dataSource),
     facts: surroundings.facts,
+    factsReady: surroundings.factsReady,
     sealingKey: dataKey,
     clientAddress: clientAddress(config.trustedProxies),
     clock: systemClock,

@@ -24,8 +24,10 @@ export interface FleetParts {
   readonly moves: Moves;
   readonly mevBoost: MevBoost | undefined;
   readonly jobs: readonly Job[];
-  /** The first look, before the broker is ready; what fails here is tried again by the jobs. */
+  /** The first look, before the broker is ready; one that is not whole is tried again in the background. */
   firstLook(): Promise<void>;
+  /** Whether what policies ask of the fleet is known, or has at least been looked for. */
+  factsReady(): boolean;
 }
 
 export interface FleetSurroundings {
@@ -93,25 +95,37 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
       clock: systemClock,
     });
   const jobs = [...movers(moves), ...fleet.jobs];
-  return { fleet, moves, mevBoost, jobs, firstLook: () => runOnce(jobs, FIRST_LOOK, logger) };
+  let whole = false;
+  let again: NodeJS.Timeout | undefined;
+  closers.add('first look', async () => clearTimeout(again));
+  const firstLook = async (): Promise<void> => {
+    whole = await runOnce(jobs, FIRST_LOOK, logger);
+    if (!whole) again = setTimeout(() => void firstLook(), LOOK_AGAIN_MS).unref();
+  };
+  return { fleet, moves, mevBoost, jobs, firstLook, factsReady: () => whole || fleet.facts.known() };
 }
 
 /** Who holds which key, then what state every node is in. */
 const FIRST_LOOK = ['adopt', 'look'];
 const FIRST_LOOK_LIMIT_MS = 8_000;
+const LOOK_AGAIN_MS = 5_000;
 
-async function runOnce(jobs: readonly Job[], names: readonly string[], logger: Logger): Promise<void> {
+/** Whether all of them came to their end in time. Never throws. */
+async function runOnce(jobs: readonly Job[], names: readonly string[], logger: Logger): Promise<boolean> {
+  let whole = true;
   const signal = AbortSignal.timeout(FIRST_LOOK_LIMIT_MS);
   for (const name of names) {
     try {
       await jobs.find((job) => job.name === name)?.run(signal);
     } catch (failure) {
+      whole = false;
       logger.warn(
         { job: name, reason: reasonOf(failure) },
         'the first look is not whole; it goes on in the background',
       );
     }
   }
+  return whole && !signal.aborted;
 }
 
 function movers(moves: Moves): Job[] {

@@ -56,6 +56,8 @@ export interface Fleet {
   routes(guard: Guard, resourceId: string): Router;
   readonly jobs: readonly Job[];
   readonly facts: {
+    /** Whether any key of the fleet is known: without one there are no shares. */
+    known(): boolean;
     consensusShare(implementation: string): Promise<number | undefined>;
     executionShare(implementation: string): Promise<number | undefined>;
     standing(party: StakeHolder): Promise<Standing>;
@@ -159,6 +161,7 @@ export function createFleet(options: FleetOptions): Fleet {
       { name: 'dispatch', schedule: '* * * * * *', run: () => dispatchPlan(plans) },
     ],
     facts: {
+      known: () => (view.last()?.keys.length ?? 0) > 0,
       consensusShare: provisioning.consensusShare,
       executionShare: (implementation) => share('execution', implementation),
       standing: (party) => standingOf({ dataSource, stake }, party),

@@ -100,7 +100,9 @@ export async function startAuthorization(
   options: Partial<AuthorizationDeps['options']> = {},
   /** Makes it another replica of this one. */
   shared?: Pick<TestAuthorization, 'database' | 'dataKey' | 'issuer'>,
-  more: Partial<Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress' | 'logger' | 'standAside'>> & {
+  more: Partial<
+    Pick<AuthorizationDeps, 'policy' | 'signIn' | 'clientAddress' | 'logger' | 'standAside' | 'facts' | 'factsReady'>
+  > & {
     /** Decisions go into the database's own log, which is then served at /decisions. */
     readonly recorded?: true;
     readonly idTokenIssuers?: readonly TrustedIssuer[];
@@ -137,7 +139,8 @@ export async function startAuthorization(
     decisions: more.recorded
       ? createDecisionLog(database.dataSource)
       : { record: async (decision) => void decisions.push(decision) },
-    facts: async () => ({ resource: {}, party: {} }),
+    facts: more.facts ?? (async () => ({ resource: {}, party: {} })),
+    ...(more.factsReady !== undefined && { factsReady: more.factsReady }),
     sealingKey: dataKey,
     clock: { nowMs: () => Date.now() + state.skewMs },
     logger: more.logger ?? createLogger('silent'),
