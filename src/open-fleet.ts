@@ -72,6 +72,10 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
     moves,
     inventory,
     diversityPath,
+    network: {
+      chainId: config.chainId,
+      ...(sandbox && { genesisValidatorsRoot: sandbox.genesisValidatorsRoot }),
+    },
     stake: sandbox ? sandboxStake({}) : provenStake(),
     poolTokens: config.stakeSources,
     clock: systemClock,

@@ -13,6 +13,7 @@ import { CachedView } from './fleet-view.js';
 import type { OpenInventory } from './inventory/open-inventory.js';
 import { look } from './look/look.js';
 import { NodeState } from './look/node-state.js';
+import type { Network } from './look/probe.js';
 import type { MoveControl, Moves } from './moves/index.js';
 import { offeredPairs } from './offered-pairs.js';
 import { HighsSolver } from './planner/solver.js';
@@ -38,6 +39,8 @@ export interface FleetOptions {
   readonly inventory: OpenInventory;
   /** policies/diversity.yaml. */
   readonly diversityPath: string;
+  /** Nodes of another network are refused (security.md C1). */
+  readonly network?: Network;
   readonly stake: StakeSource;
   /** Tokens of staking pools that count as stake beside it. */
   readonly poolTokens?: readonly PoolToken[];
@@ -88,6 +91,7 @@ export interface Fleet {
 export function createFleet(options: FleetOptions): Fleet {
   const { dataSource, moves, clock, logger, seal } = options;
   const inventory = options.inventory.source;
+  const network = options.network === undefined ? {} : { network: options.network };
   const targets = watchTargets(options);
   const diversity = () => targets.current();
   let hindrance: string | undefined;
@@ -125,9 +129,11 @@ export function createFleet(options: FleetOptions): Fleet {
       : (shares[layer].find(({ name }) => name === implementation)?.share ?? 0);
   };
   const executionNodes = () => {
-    const rank = { up: 0, unknown: 1, syncing: 2, down: 3 };
-    const stateOf = (name: string) => rank[states.get(`execution_node ${name}`)?.state ?? 'unknown'];
-    return [...inventory().executionNodes].sort((a, b) => stateOf(a.name) - stateOf(b.name));
+    const rank = { up: 0, unknown: 1, syncing: 2, down: 3, refused: 4 };
+    const rankOf = (name: string) => rank[states.get(`execution_node ${name}`)?.state ?? 'unknown'];
+    return inventory()
+      .executionNodes.filter(({ name }) => rankOf(name) < rank.refused)
+      .sort((a, b) => rankOf(a.name) - rankOf(b.name));
   };
   const { poolTokens: tokens = [] } = options;
   const stake =
@@ -153,7 +159,10 @@ export function createFleet(options: FleetOptions): Fleet {
       {
         name: 'look',
         schedule: '*/2 * * * * *',
-        run: (signal) => look({ dataSource, moves, inventory, clock, logger }, signal),
+        async run(signal) {
+          await look({ dataSource, moves, inventory, clock, logger, ...network }, signal);
+          await refresh();
+        },
       },
       { name: 'plan', schedule: '*/30 * * * * *', run: () => planInAutoMode(plans) },
       // An epoch of 384 s has one run at least.

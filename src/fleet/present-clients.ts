@@ -17,6 +17,7 @@ export function presentClients(inventory: Inventory, keys: readonly FleetKey[], 
       found.get(`execution_node ${executionNode.name}`),
     ]);
     const worst =
+      nodes.find((state) => state?.state === 'refused') ??
       [own, ...nodes].find((state) => state?.state === 'down') ??
       nodes.find((state) => state?.state === 'syncing') ??
       own;

@@ -33,7 +33,7 @@ const UP = [
     checked_at timestamptz NOT NULL,
     CONSTRAINT pk_node_state PRIMARY KEY (kind, name),
     CONSTRAINT node_state_kind CHECK (kind IN ('execution_node', 'beacon_node', 'validator_client')),
-    CONSTRAINT node_state_state CHECK (state IN ('up', 'syncing', 'down'))
+    CONSTRAINT node_state_state CHECK (state IN ('up', 'syncing', 'down', 'refused'))
   )`,
   `CREATE TABLE validator_stake (
     public_key text NOT NULL,

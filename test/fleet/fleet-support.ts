@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { stringify } from 'yaml';
 import type { Guard, GuardOutcome, Permission } from '../../authz/index.js';
 import { createFleet, type Fleet, openInventory, type StakeSource, sandboxStake } from '../../src/fleet/index.js';
+import type { Network } from '../../src/fleet/look/probe.js';
 import type { PoolToken } from '../../src/fleet/provisioning/read-pool-balance.js';
 import { ROOT } from '../../src/paths.js';
 import { type TestDatabase, temporaryFolder, testDatabase } from '../support/database.js';
@@ -63,6 +64,8 @@ interface FakeNodes {
   /** By key: the address of 0x01 credentials, or whole credentials. */
   readonly withdrawal: Map<string, string>;
   readonly settings: string[];
+  /** `el/<name>` and `bn/<name>` that are of another network. */
+  readonly foreign: Set<string>;
 }
 
 export async function testFleet(
@@ -71,6 +74,7 @@ export async function testFleet(
     holders?: Map<string, string>;
     diversity?: string;
     stake?: StakeSource;
+    network?: Network;
     poolTokens?: readonly PoolToken[];
     /** JSON-RPC of every execution node, instead of one that knows two methods. */
     executionUri?: string;
@@ -101,6 +105,7 @@ export async function testFleet(
     moves,
     inventory,
     diversityPath,
+    ...(options.network && { network: options.network }),
     stake: options.stake ?? sandboxStake({}),
     ...(options.poolTokens && { poolTokens: options.poolTokens }),
     clock,
@@ -202,6 +207,7 @@ async function fakeNodes(keys: readonly string[]): Promise<{ nodes: FakeNodes; s
     silent: new Set(),
     withdrawal: new Map(),
     settings: [],
+    foreign: new Set(),
   };
   const koa = new Koa();
   koa.use(async (ctx) => {
@@ -216,9 +222,15 @@ async function fakeNodes(keys: readonly string[]): Promise<{ nodes: FakeNodes; s
     if (nodes.down.has(`${kind}/${name}`)) ctx.throw(503);
     else if (kind === 'el') {
       const { method } = body as { method: string };
-      ctx.body = { jsonrpc: '2.0', id: 1, result: method === 'eth_syncing' ? false : '0x10' };
+      const chainId = nodes.foreign.has(`el/${name}`) ? '0x1' : '0x7a69';
+      const result = method === 'eth_syncing' ? false : method === 'eth_chainId' ? chainId : '0x10';
+      ctx.body = { jsonrpc: '2.0', id: 1, result };
     } else if (path === 'eth/v1/node/syncing')
       ctx.body = { data: { is_syncing: false, is_optimistic: false, el_offline: false, head_slot: '100' } };
+    else if (path === 'eth/v1/beacon/genesis')
+      ctx.body = {
+        data: { genesis_validators_root: `0x${(nodes.foreign.has(`bn/${name}`) ? 'ff' : '0a').repeat(32)}` },
+      };
     else if (path === 'eth/v1/config/spec') ctx.body = { data: { SLOTS_PER_EPOCH: '8' } };
     else if (path.startsWith('eth/v1/validator/liveness/')) {
       ctx.body = { data: (body as string[]).map((index) => ({ index, is_live: !nodes.silent.has(index) })) };

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,9 @@ import { listen } from '../../src/sandbox/http.js';
 import { sandboxRoutes } from '../../src/sandbox/routes.js';
 import { type Sandbox, startSandbox } from '../../src/sandbox/start.js';
 
+const OUTSIDE = `sites: [{name: outside, region: eu}]
+execution_nodes: [{name: outside-geth, implementation: geth, uri: 'http://127.0.0.1:1', site: outside}]
+`;
 const SLOT_MS = 250;
 const EPOCH_MS = 8 * SLOT_MS;
 
@@ -42,10 +45,13 @@ describe('the sandbox fleet (product.md, The sandbox fleet)', function () {
   before(async () => {
     dataDir = mkdtempSync(join(tmpdir(), 'ovsb-sandbox-'));
     const logger = createLogger('warn');
+    process.env.OVSB_INVENTORY = join(dataDir, 'outside.yaml');
+    writeFileSync(process.env.OVSB_INVENTORY, OUTSIDE);
     sandbox = await startSandbox({ dataDir, slotMs: SLOT_MS, chainId: 31337, logger });
   });
 
   after(async () => {
+    delete process.env.OVSB_INVENTORY;
     await sandbox.stop();
     rmSync(dataDir, { recursive: true });
   });
@@ -310,6 +316,22 @@ describe('the sandbox fleet (product.md, The sandbox fleet)', function () {
     expect(held).to.have.lengthOf(1);
     await fetch(`${sandbox.relayUri}/eth/v1/builder/validators/${message.pubkey}`, { method: 'DELETE' });
     expect(await json<unknown[]>(`${sandbox.relayUri}/eth/v1/builder/validators`)).to.deep.equal([]);
+  });
+
+  it('C1: /sandbox/* never shows parts that came from an inventory file, and can do nothing to them', async () => {
+    const own = parse(readFileSync(sandbox.inventoryPath, 'utf8')) as Record<string, { name: string }[]>;
+    for (const [path, list] of [
+      ['validator-clients', own.validator_clients],
+      ['beacon-nodes', own.beacon_nodes],
+      ['execution-nodes', own.execution_nodes],
+    ] as const) {
+      const shown = await control<{ name: string; sandbox: boolean }[]>(path);
+      expect(shown.map(({ name }) => name)).to.have.members((list ?? []).map(({ name }) => name));
+      expect(shown.every((part) => part.sandbox)).to.equal(true);
+      const faults = { method: 'PUT', body: '{}' };
+      const foreign = await fetch(`${sandbox.controlUri}/sandbox/${path}/outside-geth/faults`, faults);
+      expect(foreign.status, path).to.equal(404);
+    }
   });
 
   it('C1: /sandbox on the broker listener passes on, and refuses pages elsewhere and proxies', async () => {

@@ -5,7 +5,7 @@ import type { Logger } from '../../logger.js';
 import type { InventorySource } from '../inventory.js';
 import type { Moves } from '../moves/index.js';
 import { type NodeKind, NodeState } from './node-state.js';
-import { type Finding, probeBeaconNode, probeExecutionNode, probeValidatorClient } from './probe.js';
+import { type Finding, type Network, probeBeaconNode, probeExecutionNode, probeValidatorClient } from './probe.js';
 import { KEYS_PER_REQUEST, readStakes } from './read-stakes.js';
 import { ValidatorStake } from './validator-stake.js';
 
@@ -19,6 +19,8 @@ export interface LookDeps {
   readonly dataSource: DataSource;
   readonly moves: Pick<Moves, 'placements'>;
   readonly inventory: InventorySource;
+  /** Nodes of another one are refused. */
+  readonly network?: Network;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -34,13 +36,15 @@ interface Found extends Finding {
   readonly name: string;
 }
 
-async function probeAll({ inventory }: LookDeps, signal: AbortSignal): Promise<Found[]> {
+async function probeAll({ inventory, network }: LookDeps, signal: AbortSignal): Promise<Found[]> {
   const { executionNodes, beaconNodes, validatorClients } = inventory();
   const probes: (() => Promise<Found>)[] = [
     ...executionNodes.map(
-      (node) => async () => found('execution_node', node.name, await probeExecutionNode(node, signal)),
+      (node) => async () => found('execution_node', node.name, await probeExecutionNode(node, signal, network)),
     ),
-    ...beaconNodes.map((node) => async () => found('beacon_node', node.name, await probeBeaconNode(node, signal))),
+    ...beaconNodes.map(
+      (node) => async () => found('beacon_node', node.name, await probeBeaconNode(node, signal, network)),
+    ),
     ...validatorClients.map(
       (client) => async () => found('validator_client', client.name, await probeValidatorClient(client, signal)),
     ),
@@ -65,7 +69,8 @@ async function writeStates({ dataSource, clock, logger }: LookDeps, found: reado
   );
   const rows = found.map(({ kind, name, state, detail }) => {
     const old = before.get(`${kind} ${name}`);
-    if (old?.state !== state) logger.info({ kind, name, state, detail }, 'node state');
+    if (old?.state !== state)
+      logger[state === 'refused' ? 'error' : 'info']({ kind, name, state, detail }, 'node state');
     return { kind, name, state, detail, since: old?.state === state ? old.since : now, checkedAt: now };
   });
   await dataSource.getRepository(NodeState).upsert(rows, ['kind', 'name']);
