@@ -3,6 +3,7 @@ import type { ValidateFunction } from 'ajv';
 import Ajv04 from 'ajv-draft-04';
 import { isEncryptionPublicKey } from '../src/encrypt-to.js';
 import { problems, type Schema } from '../src/validate.js';
+import { ENCRYPTION_FORMATS } from './encryption.js';
 import { badRequest } from './errors.js';
 import type { Parameters } from './service-instance.js';
 
@@ -55,6 +56,7 @@ export function readParameters(parameters: Parameters) {
     wish: parameters.wish === 'hard' ? ('hard' as const) : ('soft' as const),
     wishGiven: parameters.wish !== undefined,
     encryptionPublicKey: text(parameters.encryption_public_key),
+    encryptionFormat: ENCRYPTION_FORMATS.find((format) => format === parameters.encryption_format),
     validatorInstanceId: text(parameters.validator_instance_id),
     allowedOrigins: texts(parameters.allowed_origins),
   };

@@ -1,8 +1,10 @@
-import { encryptSafely } from '@metamask/eth-sig-util';
+import { encrypt } from '@metamask/eth-sig-util';
 import { CompactEncrypt, importJWK } from 'jose';
 
 /** What `eth_getEncryptionPublicKey` promises: 32 bytes of x25519, base64. */
 const KEY_BYTES = 32;
+/** Plaintexts are filled up to multiples of this, so that a length tells nothing of what is inside. */
+const STEP_BYTES = 2048;
 
 /** x25519-xsalsa20-poly1305 as wallets read it with `eth_decrypt`; every field is base64. */
 export interface EncryptedForWallet {
@@ -35,11 +37,11 @@ export function isEncryptionPublicKey(base64: string): boolean {
   return !LOW_ORDER_POINTS.has(point.toString('hex'));
 }
 
-/** Encrypts a JSON value to a wallet's key, its length hidden in multiples of 2 kB. Throws for a key that is none. */
+/** Encrypts a JSON value to a wallet's key; what `eth_decrypt` returns is its text. Throws for a key that is none. */
 export function encryptTo(publicKey: string, json: unknown): EncryptedForWallet {
   requireKey(publicKey);
   const version = 'x25519-xsalsa20-poly1305';
-  const { nonce, ephemPublicKey, ciphertext } = encryptSafely({ publicKey, data: JSON.stringify(json), version });
+  const { nonce, ephemPublicKey, ciphertext } = encrypt({ publicKey, data: paddedJson(json), version });
   return { version, nonce, ephemPublicKey, ciphertext };
 }
 
@@ -50,9 +52,16 @@ export async function encryptToJwe(publicKey: string, json: unknown): Promise<st
     { kty: 'OKP', crv: 'X25519', x: Buffer.from(publicKey, 'base64').toString('base64url') },
     'ECDH-ES',
   );
-  return new CompactEncrypt(Buffer.from(JSON.stringify(json)))
+  return new CompactEncrypt(Buffer.from(paddedJson(json)))
     .setProtectedHeader({ alg: 'ECDH-ES', enc: 'A256GCM', cty: 'application/json' })
     .encrypt(key);
+}
+
+/** JSON may end in white space (RFC 8259, section 2): whoever parses it sees no padding. */
+function paddedJson(json: unknown): string {
+  const text = JSON.stringify(json);
+  const bytes = Buffer.byteLength(text);
+  return text + ' '.repeat(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES - bytes);
 }
 
 function requireKey(publicKey: string): void {

@@ -1,5 +1,6 @@
 /** Parameter schemas published in the catalog (broker.md 11) and enforced as published: JSON Schema draft-04. */
 import type { Schema } from '../../src/validate.js';
+import { ENCRYPTION_FORMATS } from '../encryption.js';
 import type { Kind } from './document.js';
 
 const DRAFT_04 = 'http://json-schema.org/draft-04/schema#';
@@ -16,8 +17,15 @@ const publicKeys = (maximum: number): Schema => ({
 const encryptionPublicKey: Schema = {
   type: 'string',
   pattern: '^[A-Za-z0-9+/]{43}=$',
-  description: 'base64 x25519 key; credentials come encrypted to it (x25519-xsalsa20-poly1305)',
+  description: 'base64 x25519 key; credentials come encrypted to it',
 };
+const encryptionFormat: Schema = {
+  type: 'string',
+  enum: [...ENCRYPTION_FORMATS],
+  description:
+    'how they are encrypted to your key: for a wallet (the first, when left out), or as a compact JWE with ECDH-ES',
+};
+const encryption = { encryption_public_key: encryptionPublicKey, encryption_format: encryptionFormat };
 const gasLimit: Schema = {
   anyOf: [
     { type: 'string', pattern: '^[1-9][0-9]{0,18}$' },
@@ -63,10 +71,10 @@ export function parameterSchemas(kind: Kind, keysPerInstance: number): Parameter
         create: schema({
           ...wish,
           withdrawal_address: { ...address, description: 'only when you fund the deposit yourself' },
-          encryption_public_key: encryptionPublicKey,
+          ...encryption,
         }),
         update: schema(wish),
-        bind: schema({ encryption_public_key: encryptionPublicKey }),
+        bind: schema(encryption),
       };
     }
     case 'rpc': {
@@ -85,9 +93,9 @@ export function parameterSchemas(kind: Kind, keysPerInstance: number): Parameter
         },
       };
       return {
-        create: schema({ ...upstream, encryption_public_key: encryptionPublicKey }),
+        create: schema({ ...upstream, ...encryption }),
         update: schema(upstream),
-        bind: schema({ allowed_origins: upstream.allowed_origins, encryption_public_key: encryptionPublicKey }),
+        bind: schema({ allowed_origins: upstream.allowed_origins, ...encryption }),
       };
     }
     case 'middleware': {

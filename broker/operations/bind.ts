@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Subject } from '../../authz/index.js';
 import type { Plan } from '../catalog/plan.js';
 import type { BrokerDeps } from '../deps.js';
-import { encryptedCredentials } from '../encryption.js';
+import { type EncryptionFormat, encryptedCredentials } from '../encryption.js';
 import { badRequest, busy, OsbError } from '../errors.js';
 import { sameJson } from '../json.js';
 import { originOn } from '../origin.js';
@@ -56,9 +56,9 @@ export function bind(deps: BrokerDeps, subject: Subject, request: BindRequest): 
       if (existing) return { outcome: 'exists', ...repeated(deps, subject, existing, wanted) };
       const plan = requireBindable(deps, instance, wanted);
       checkParameters(plan.schemas.bind ?? {}, wanted.parameters);
-      const key = encryptionKeyOf(subject, instance, wanted.parameters);
+      const encryption = encryptionOf(subject, instance, wanted.parameters);
       const { bindingId } = request;
-      const creation = { subject, instance, plan, wanted, key, endpoint, bindingId };
+      const creation = { subject, instance, plan, wanted, encryption, endpoint, bindingId };
       return { outcome: 'created', ...(await create(deps, manager, creation)) };
     });
   });
@@ -150,15 +150,27 @@ function repeated(deps: BrokerDeps, subject: Subject, existing: ServiceBinding, 
 
 /**
  * Security.md B8: the key bound in the binder's claim wins, then the one the owner's claim was made with, then the
- * parameter, then what the owner asked for at creation.
+ * parameter, then what the owner asked for at creation. The format is the binder's parameter, then the owner's at creation.
  */
-function encryptionKeyOf(subject: Subject, instance: ServiceInstance, parameters: Parameters): string | undefined {
+function encryptionOf(subject: Subject, instance: ServiceInstance, parameters: Parameters): Encryption | undefined {
   const isOwner = subject.party === instance.owner;
   const claimed = subject.encryptionPublicKey ?? (isOwner ? instance.encryptionPublicKey : null) ?? undefined;
-  const asked = readParameters(parameters).encryptionPublicKey;
+  const { encryptionPublicKey: asked, encryptionFormat } = readParameters(parameters);
+  const atCreation = isOwner ? readParameters(instance.parameters) : undefined;
   if (claimed !== undefined && asked !== undefined && claimed !== asked)
     throw badRequest('parameters.encryption_public_key differs from the key in your signed message: sign a new one');
-  return claimed ?? asked ?? (isOwner ? readParameters(instance.parameters).encryptionPublicKey : undefined);
+  const publicKey = claimed ?? asked ?? atCreation?.encryptionPublicKey;
+  if (publicKey === undefined && encryptionFormat !== undefined)
+    throw badRequest(
+      'parameters.encryption_format needs a key: parameters.encryption_public_key, or one in your signed message',
+    );
+  const format = encryptionFormat ?? atCreation?.encryptionFormat ?? 'x25519-xsalsa20-poly1305';
+  return publicKey === undefined ? undefined : { publicKey, format };
+}
+
+interface Encryption {
+  readonly publicKey: string;
+  readonly format: EncryptionFormat;
 }
 
 interface Creation {
@@ -166,13 +178,13 @@ interface Creation {
   readonly instance: ServiceInstance;
   readonly plan: Plan;
   readonly wanted: Wanted;
-  readonly key: string | undefined;
+  readonly encryption: Encryption | undefined;
   readonly endpoint: Awaited<ReturnType<BrokerDeps['fleet']['endpoint']>>;
   readonly bindingId: string;
 }
 
 async function create(deps: BrokerDeps, manager: EntityManager, creation: Creation) {
-  const { subject, instance, plan, wanted, bindingId, key } = creation;
+  const { subject, instance, plan, wanted, bindingId, encryption } = creation;
   const resourceId = await deps.protection.register(bindingResource(creation), manager);
   const life = plan.binding && lifetime(deps.clock.nowMs(), plan.binding);
   const token = plan.kind === 'rpc' ? randomBytes(TOKEN_BYTES).toString('base64url') : undefined;
@@ -180,7 +192,8 @@ async function create(deps: BrokerDeps, manager: EntityManager, creation: Creati
     token !== undefined && life
       ? rpcCredentials(deps, { bindingId, resourceId, plan, token, expiresAt: life.expiresAt })
       : validatorCredentials(deps, creation.endpoint);
-  const credentials = key === undefined ? plain : encryptedCredentials(plain, key);
+  const credentials =
+    encryption === undefined ? plain : await encryptedCredentials(plain, encryption.publicKey, encryption.format);
   const binding = manager.create(ServiceBinding, {
     id: bindingId,
     instanceId: instance.id,

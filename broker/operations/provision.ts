@@ -177,7 +177,11 @@ async function repeated(
 
 /** Security.md B8: a key bound in the claim wins. */
 function requireClaimedKey(subject: Pick<Subject, 'encryptionPublicKey'>, parameters: Parameters): void {
-  const { encryptionPublicKey } = readParameters(parameters);
+  const { encryptionPublicKey, encryptionFormat } = readParameters(parameters);
+  if (encryptionFormat !== undefined && encryptionPublicKey === undefined && subject.encryptionPublicKey === undefined)
+    throw badRequest(
+      'parameters.encryption_format needs a key: parameters.encryption_public_key, or one in your signed message',
+    );
   if (encryptionPublicKey === undefined || subject.encryptionPublicKey === undefined) return;
   if (encryptionPublicKey !== subject.encryptionPublicKey)
     throw badRequest('parameters.encryption_public_key differs from the key in your signed message: sign a new one');

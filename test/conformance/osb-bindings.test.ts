@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { decrypt, getEncryptionPublicKey } from '@metamask/eth-sig-util';
 import { expect } from 'chai';
+import { compactDecrypt, importJWK } from 'jose';
 import { ORGANIZATION, settled, type TestBroker, testBroker } from '../support/broker.js';
 
 const PRIVATE_KEY = '7e5374ec2ef0d91761a6e72fdf8f6ac665519bfdf6da0a2329cf0d804514b816';
@@ -181,6 +182,35 @@ describe('OSB 2.17 service bindings', () => {
     expect((await bind(atBind, 'enc-1', body)).body).to.deep.equal(made.body);
     const atCreation = await instance(READ, { encryption_public_key });
     expect(read((await bind(atCreation, 'enc-2')).body.credentials).chain_id).to.equal(31337);
+  });
+
+  it('encryption_format jwe: a compact JWE to the same key, at bind or as the owner chose at creation; needs a key', async () => {
+    const encryption_public_key = getEncryptionPublicKey(PRIVATE_KEY);
+    const jwe = { encryption_public_key, encryption_format: 'jwe' };
+    const read = async (credentials: { encrypted: { version: string; jwe: string } }) => {
+      expect(credentials.encrypted).to.have.all.keys('version', 'jwe');
+      expect(credentials.encrypted.version).to.equal('jwe');
+      const x = Buffer.from(encryption_public_key, 'base64').toString('base64url');
+      const d = Buffer.from(PRIVATE_KEY, 'hex').toString('base64url');
+      const key = await importJWK({ kty: 'OKP', crv: 'X25519', x, d }, 'ECDH-ES');
+      const { plaintext } = await compactDecrypt(credentials.encrypted.jwe, key);
+      return JSON.parse(Buffer.from(plaintext).toString());
+    };
+    const id = await instance();
+    const body = { ...broker.ids(READ), parameters: jwe };
+    const made = await bind(id, 'jwe-1', body);
+    expect(made.status, JSON.stringify(made.body)).to.equal(201);
+    expect((await read(made.body.credentials)).uri).to.equal(`${broker.origin}/rpc/jwe-1`);
+    expect((await bind(id, 'jwe-1', body)).body).to.deep.equal(made.body);
+    const other = { ...body, parameters: { encryption_public_key } };
+    expect((await bind(id, 'jwe-1', other)).status, 'another format is another binding').to.equal(409);
+    const atCreation = await instance(READ, jwe);
+    expect((await read((await bind(atCreation, 'jwe-2')).body.credentials)).chain_id).to.equal(31337);
+    const wallet = { ...broker.ids(READ), parameters: { encryption_format: 'x25519-xsalsa20-poly1305' } };
+    const forWallet = (await bind(atCreation, 'jwe-3', wallet)).body.credentials.encrypted;
+    expect(JSON.parse(decrypt({ encryptedData: forWallet, privateKey: PRIVATE_KEY })).chain_id).to.equal(31337);
+    for (const parameters of [{ encryption_format: 'jwe' }, { ...jwe, encryption_format: 'rot13' }])
+      expect((await bind(id, 'jwe-4', { ...broker.ids(READ), parameters })).status).to.equal(400);
   });
 
   it('closes a binding’s endpoint when its time is over', async () => {

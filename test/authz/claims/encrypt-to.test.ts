@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { decryptSafely, getEncryptionPublicKey } from '@metamask/eth-sig-util';
+import { decrypt, getEncryptionPublicKey } from '@metamask/eth-sig-util';
 import { expect } from 'chai';
 import { compactDecrypt, importJWK } from 'jose';
 import { encryptTo, encryptToJwe, isEncryptionPublicKey } from '../../../src/encrypt-to.js';
@@ -12,7 +12,7 @@ describe('encryption to a party’s x25519 key', () => {
   it('x25519-xsalsa20-poly1305: eth_decrypt reads it', () => {
     const encrypted = encryptTo(publicKey, secret);
     expect(encrypted).to.have.all.keys('version', 'nonce', 'ephemPublicKey', 'ciphertext');
-    expect(JSON.parse(decryptSafely({ encryptedData: encrypted, privateKey }))).to.deep.equal(secret);
+    expect(JSON.parse(decrypt({ encryptedData: encrypted, privateKey }))).to.deep.equal(secret);
     expect(JSON.stringify(encrypted)).to.not.include('bearer_token');
   });
 
@@ -22,6 +22,17 @@ describe('encryption to a party’s x25519 key', () => {
     const d = Buffer.from(privateKey, 'hex').toString('base64url');
     const { plaintext } = await compactDecrypt(jwe, await importJWK({ kty: 'OKP', crv: 'X25519', x, d }, 'ECDH-ES'));
     expect(JSON.parse(Buffer.from(plaintext).toString())).to.deep.equal(secret);
+  });
+
+  it('the length tells nothing: a short value’s and a longer one’s are the same', async () => {
+    const [short, longer] = [{}, { uri: 'ü'.repeat(900) }];
+    expect(encryptTo(publicKey, short).ciphertext).to.have.length(encryptTo(publicKey, longer).ciphertext.length);
+    const [one, other] = await Promise.all([encryptToJwe(publicKey, short), encryptToJwe(publicKey, longer)]);
+    expect(one.length).to.equal(other.length);
+    const beyond = { uri: 'x'.repeat(2048) };
+    expect(encryptTo(publicKey, beyond).ciphertext.length).to.be.greaterThan(
+      encryptTo(publicKey, short).ciphertext.length,
+    );
   });
 
   it('B8: refuses low-order points, other lengths and other writings', () => {
