@@ -6,6 +6,7 @@ import type { Config } from './config.js';
 import type { DocumentsInForce } from './database/documents-in-force.js';
 import { reasonOf } from './errors.js';
 import { createFleet, type Fleet, openInventory, provenStake, sandboxStake } from './fleet/index.js';
+import { withoutRefused } from './fleet/inventory/without-refused.js';
 import { MevBoost } from './fleet/mev-boost/mev-boost.js';
 import { Relay } from './fleet/mev-boost/relay.js';
 import { createMoves } from './fleet/moves/create-moves.js';
@@ -41,6 +42,8 @@ export interface FleetSurroundings {
   readonly closers: Closers;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** Moves of provisioning in flight at once (broker.md, "Fixed here"). */
 const PROVISIONING_IN_FLIGHT = 16;
 
@@ -56,11 +59,12 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
   const vault = createVault(dataSource, dataKey);
   if (sandbox) await vault.importFolder(sandbox.vaultImport);
   const ledger = createLedger(dataSource);
+  let looked: Fleet | undefined;
   const moves = createMoves({
     dataSource,
     vault,
     ledger,
-    inventory: inventory.source,
+    inventory: withoutRefused(inventory.source, () => looked?.refusedBeaconNodes() ?? NONE),
     clock: systemClock,
     logger,
     seal,
@@ -84,6 +88,7 @@ export async function openFleet(surroundings: FleetSurroundings): Promise<FleetP
     provisioningInFlight: PROVISIONING_IN_FLIGHT,
     writableByOthers,
   });
+  looked = fleet;
   closers.add('fleet', () => fleet.close());
   const { documents } = surroundings;
   documents.watch({ name: 'diversity targets', paths: [diversityPath], hash: () => fleet.targetsHash() });

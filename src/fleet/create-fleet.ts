@@ -72,6 +72,8 @@ export interface Fleet {
   };
   /** What the inventory's validator clients really follow, read anew each time. */
   offeredPairs(): readonly Pair[];
+  /** Beacon nodes of another network, as the last look found them. */
+  refusedBeaconNodes(): ReadonlySet<string>;
   /** Why provisioning cannot be served yet. */
   notReady(): string | undefined;
   /** That keys were given for stake that is no longer there; of the replica that runs the periodic work. */
@@ -180,6 +182,12 @@ export function createFleet(options: FleetOptions): Fleet {
         (await uncontrolledKeys(holder, publicKeys, dataSource.manager)).length === 0,
     },
     offeredPairs: () => offeredPairs(inventory()),
+    refusedBeaconNodes: () =>
+      new Set(
+        [...states.values()].flatMap(({ kind, name, state }) =>
+          kind === 'beacon_node' && state === 'refused' ? [name] : [],
+        ),
+      ),
     notReady: () => (view.last() ? undefined : 'the fleet has not been looked at yet'),
     stakeWarnings: () => stakeCheck.warnings(),
     documentFaults: () => [options.inventory.fault(), targets.fault()].filter((fault) => fault !== undefined),

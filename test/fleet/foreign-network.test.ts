@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { provenStake } from '../../src/fleet/index.js';
+import { withoutRefused } from '../../src/fleet/inventory/without-refused.js';
+import type { Inventory } from '../../src/fleet/inventory.js';
 import { type TestFleet, testFleet } from './fleet-support.js';
 
 const ROOT = `0x${'0a'.repeat(32)}`;
@@ -57,6 +59,16 @@ describe('C1: nodes of another genesis root or chain', () => {
     expect(await provide('teku', 'geth')).to.equal('granted');
     expect(test.fleet.provisioning.executionNodes().map(({ name }) => name)).to.deep.equal(['geth']);
     expect((await test.fleet.upstreams({})).map(({ name }) => name)).to.deep.equal(['geth']);
+  });
+
+  it('reach no watermark: the mover’s witnesses are the other beacon nodes', async () => {
+    const nodes = () => [{ name: 'nimbus-geth' }, { name: 'teku-geth' }];
+    const source = () => ({ beaconNodes: nodes() }) as unknown as Inventory;
+    const seen = () => withoutRefused(source, test.fleet.refusedBeaconNodes)().beaconNodes.map(({ name }) => name);
+    expect(seen()).to.deep.equal(['nimbus-geth', 'teku-geth']);
+    test.nodes.foreign.add('bn/nimbus-geth');
+    await test.run('look');
+    expect(seen()).to.deep.equal(['teku-geth']);
   });
 
   it('are used again once they are of ours', async () => {
