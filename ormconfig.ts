@@ -6,6 +6,7 @@ import { OAuthRecord } from './authz/oauth-record.js';
 import { PersistedClaims } from './authz/persisted-claims.js';
 import { PolicyDecision } from './authz/policy/decision.js';
 import { DecisionRetention } from './authz/policy/decision-retention.js';
+import { OwnerDocument } from './authz/policy/owner/owner-document.js';
 import { PermissionTicket } from './authz/protection/permission-ticket.js';
 import { Resource } from './authz/protection/resource.js';
 import { ApprovalRequest } from './authz/requests/approval-request.js';
@@ -92,6 +93,7 @@ export const entities: (new () => object)[] = [
   SignedAttestationRow,
   SignedBlockRow,
   // policy
+  OwnerDocument,
   PolicyDecision,
   DecisionRetention,
 ];

@@ -7,13 +7,15 @@ import {
   covers,
   livePermissions,
   unavailableScopes,
+  unite,
   type Verdict,
 } from './authorization-assessment.js';
+import type { Permission } from './contract.js';
 import { UmaGrantError } from './errors.js';
 import type { GatheredClaims } from './gathered-claims.js';
 import type { Resource } from './protection/resource.js';
 import type { SpentTicket } from './protection/tickets.js';
-import type { ApprovalQueue } from './requests/approval-queue.js';
+import { type ApprovalQueue, approvedBecause } from './requests/approval-queue.js';
 import type { UmaRequest } from './token-request.js';
 
 export interface AssessParts {
@@ -25,7 +27,8 @@ export interface AssessParts {
 export interface Assessed {
   readonly asker: Asker;
   readonly conclusion: Conclusion;
-  readonly approved: boolean;
+  /** What of it an owner approved because the policies left it to the owner. */
+  readonly approved: readonly Permission[];
 }
 
 /** Asks the policies about each scope of the ticket and of the request (UMA Grant 3.3.4). @throws invalid_scope. */
@@ -83,7 +86,7 @@ async function withApprovals(
   verdicts: readonly Verdict[],
 ): Promise<Omit<Assessed, 'asker'>> {
   const first = conclude(verdicts);
-  if (first.kind !== 'owner_approval') return { conclusion: first, approved: false };
+  if (first.kind !== 'owner_approval') return { conclusion: first, approved: [] };
   const answer = await parts.queue.ask(
     first.waiting.map(({ resourceId, scope, assessment: { reason, policies } }) => {
       const resource = resources.get(resourceId);
@@ -91,13 +94,22 @@ async function withApprovals(
       return { party: asker.party, clientId: request.client.id, resource, scopes: [scope], reason, policies };
     }),
   );
-  if (answer.state === 'refused') return { conclusion: { kind: 'denied', reason: answer.reason }, approved: false };
+  if (answer.state === 'refused') return { conclusion: { kind: 'denied', reason: answer.reason }, approved: [] };
   const settled = new Map<Verdict, Verdict>();
   first.waiting.forEach((verdict, index) => {
-    const { reason, policies } = verdict.assessment;
-    if (answer.approved[index] === true)
+    const approval = answer.approvals[index];
+    const { policies } = verdict.assessment;
+    const reason = approval === undefined ? '' : approvedBecause(approval, verdict.assessment);
+    if (approval !== undefined)
       settled.set(verdict, { ...verdict, assessment: { outcome: 'permit', reason, policies } });
   });
   const conclusion = conclude(verdicts.map((verdict) => settled.get(verdict) ?? verdict));
-  return { conclusion, approved: conclusion.kind === 'granted' };
+  if (conclusion.kind !== 'granted') return { conclusion, approved: [] };
+  for (const { resourceId, scope, assessment } of settled.values()) {
+    const resource = resources.get(resourceId);
+    if (resource !== undefined)
+      await parts.assessor.recordApproval(asker, resource, scope, assessment, { occasion: 'token' });
+  }
+  const pairs = [...settled.values()].map(({ resourceId, scope }) => ({ resourceId, scopes: [scope] }));
+  return { conclusion, approved: unite(pairs, []) };
 }

@@ -19,6 +19,13 @@ interface Asked {
   readonly policySet: string;
 }
 
+/** What the owner approved. */
+interface Given {
+  /** Names the approval request and who approved it. */
+  readonly reason: string;
+  readonly policies: readonly string[];
+}
+
 /** Asks the policies with live facts, and records every answer. */
 export class Assessor {
   constructor(
@@ -29,9 +36,14 @@ export class Assessor {
     private readonly operatorId: string,
   ) {}
 
-  /** Hash of the policies in force. */
-  policySet(): string {
-    return this.policy.hash();
+  /** Hash of the policies that rule this resource owner's resources. */
+  policySet(owner: string): string {
+    return this.policy.hash(owner);
+  }
+
+  /** The hashes of owners other than that of everybody else's, by client_id. */
+  ownPolicySets(): ReadonlyMap<string, string> {
+    return this.policy.ownHashes();
   }
 
   /** One answer per scope, in the order of `scopes`. Live facts are read once. */
@@ -46,6 +58,34 @@ export class Assessor {
     return (await this.#ask(asker, resource, scopes, {})).map(({ answer }) => answer);
   }
 
+  /** A permit that policies left to the owner and the owner gave. Without the question: policies alone would not give it. */
+  async recordApproval(
+    asker: Asker,
+    resource: Resource,
+    scope: string,
+    given: Given,
+    occasion: Occasion,
+  ): Promise<void> {
+    const foreign = resource.owner !== this.operatorId;
+    await this.decisions.record(
+      {
+        atMs: this.clock.nowMs(),
+        occasion: occasion.occasion,
+        party: asker.party,
+        clientId: asker.clientId,
+        ...(foreign && { owner: resource.owner }),
+        resource: { id: resource.id, type: resource.type, key: resource.key },
+        scopes: [scope],
+        outcome: 'permit',
+        reason: given.reason,
+        policies: given.policies,
+        claimNames: Object.keys(asker.claims),
+        policySet: this.policySet(resource.owner),
+      },
+      occasion.manager,
+    );
+  }
+
   async #ask(asker: Asker, resource: Resource, scopes: readonly string[], context: Facts): Promise<Asked[]> {
     const foreign = resource.owner !== this.operatorId;
     const who = { party: asker.party, ...(asker.address !== undefined && { address: asker.address }) };
@@ -55,6 +95,7 @@ export class Assessor {
     return scopes.map((scope) => {
       const request: AssessRequest = {
         ...(foreign && { owner: resource.owner }),
+        ...(foreign && this.policy.hash(resource.owner) !== this.policy.hash() && { ownPolicies: true as const }),
         principal: { ...who, kind: asker.kind, attributes: live.party },
         clientId: asker.clientId,
         scope,
@@ -63,7 +104,7 @@ export class Assessor {
         context,
         nowSeconds: nowSeconds(this.clock),
       };
-      return { request, answer: this.policy.assess(request), policySet: this.policy.hash() };
+      return { request, answer: this.policy.assess(request), policySet: this.policy.hash(resource.owner) };
     });
   }
 

@@ -113,6 +113,18 @@ function needInfo(unproved: readonly Verdict[]): Conclusion {
   return { kind: 'need_info', requiredClaims: [...requiredClaims.values()], alternatives: [...distinct.values()] };
 }
 
+/** Do these answers, one per scope of the permission, permit it, with what its owner has approved? */
+export function stands(
+  answers: readonly Assessment[],
+  { resourceId, scopes }: Permission,
+  approved: readonly Permission[],
+): boolean {
+  return answers.every(({ outcome }, index) => {
+    const scope = { resourceId, scopes: scopes.slice(index, index + 1) };
+    return outcome === 'permit' || (outcome === 'owner_approval' && covers(approved, [scope]));
+  });
+}
+
 /** Every permission of both, scopes joined per resource, in order of first appearance. */
 export function unite(first: readonly Permission[], second: readonly Permission[]): Permission[] {
   const scopes = new Map<string, Set<string>>();
@@ -122,6 +134,11 @@ export function unite(first: readonly Permission[], second: readonly Permission[
     scopes.set(permission.resourceId, known);
   }
   return [...scopes].map(([resourceId, set]) => ({ resourceId, scopes: [...set] }));
+}
+
+/** What both permit. */
+export function both(first: readonly Permission[], second: readonly Permission[]): Permission[] {
+  return livePermissions(first, new Map(second.map(({ resourceId, scopes }) => [resourceId, scopes])));
 }
 
 /** Does `held` contain every scope of every wanted permission? */

@@ -139,5 +139,7 @@ export interface AuthorizationServer {
   notReady(): string | undefined;
   /** The fault of the newest policy files when they were refused and the last good set is in force. */
   policyFault(): string | undefined;
+  /** Second owners whose own policies are not in force, so that their resources are denied: whose and why. */
+  ownerPolicyFaults(): readonly string[];
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import type { DatabaseConnection } from '../src/database/connection.js';
 import type { Logger } from '../src/logger.js';
 import type { FactSource } from './contract.js';
 import type { QueryableDecisionLog } from './policy/decision-log.js';
+import type { OwnerPolicies } from './policy/owner/owner-policies.js';
 import type { ClaimVerifier, DecisionLog, PolicyEngine } from './policy/types.js';
 
 /** Encrypts the signing keys at rest; src/keys/data-key.ts has one. */
@@ -92,6 +93,8 @@ export interface AuthorizationDeps {
   readonly publicClientId?: string;
   readonly platforms: readonly PlatformAccount[];
   readonly policy: PolicyEngine;
+  /** What second owners write of their resources, at `<issuer>/policies`; part of `policy`. Absent: they cannot. */
+  readonly ownerPolicies?: OwnerPolicies;
   readonly claims: ClaimVerifier;
   readonly signIn?: readonly SignInIssuer[];
   /** One that can be queried is served at `<issuer>/decisions`. */

@@ -9,6 +9,8 @@ export class ProtocolError extends Error {
     readonly error: string,
     readonly description: string,
     readonly headers: Readonly<Record<string, string>> = {},
+    /** Beside `error` in the body. */
+    readonly members: Readonly<Record<string, unknown>> = {},
   ) {
     super(description);
     this.name = 'ProtocolError';

@@ -25,9 +25,9 @@ export class UmaGrant {
   @Column({ type: 'jsonb' })
   permissions!: Permission[];
 
-  /** An operator approved what the policies left to the owner. */
-  @Column({ type: 'boolean' })
-  approved!: boolean;
+  /** What of it an owner approved because policies left it to the owner: it stands when policies are asked again. */
+  @Column({ type: 'jsonb' })
+  approved!: Permission[];
 
   /** Hash of the policies that were asked last. */
   @Column({ type: 'text', name: 'policy_set' })

@@ -13,8 +13,15 @@ export interface GrantFacts {
   readonly kind: 'operator' | 'party';
   readonly gathered: GatheredClaims;
   readonly permissions: readonly Permission[];
-  readonly approved: boolean;
+  /** What of it an owner approved because policies left it to the owner. */
+  readonly approved: readonly Permission[];
   readonly policySet: string;
+}
+
+/** Hashes of the policies in force: `own` of owners that have written some themselves, `common` of all others. */
+export interface PolicySets {
+  readonly common: string;
+  readonly own: ReadonlyMap<string, string>;
 }
 
 export interface LiveGrant extends GrantFacts {
@@ -41,7 +48,7 @@ export class Grants {
         facts.kind,
         JSON.stringify(this.#kept(facts.gathered)),
         JSON.stringify(facts.permissions),
-        facts.approved,
+        JSON.stringify(facts.approved),
         facts.policySet,
         new Date(this.clock.nowMs()),
         this.#end(),
@@ -67,7 +74,7 @@ export class Grants {
         id,
         JSON.stringify(this.#kept(facts.gathered)),
         JSON.stringify(facts.permissions),
-        facts.approved,
+        JSON.stringify(facts.approved),
         facts.policySet,
         this.#end(),
       ],
@@ -126,14 +133,22 @@ export class Grants {
     return true;
   }
 
-  /** Live grants decided under other policies than `policySet`, oldest id first after `after`. */
-  async decidedElsewhere(policySet: string, after: string, limit: number): Promise<LiveGrant[]> {
+  /** Live grants decided under other policies than those that rule their resources now, by id, after `after`. */
+  async decidedElsewhere({ common, own }: PolicySets, after: string, limit: number): Promise<LiveGrant[]> {
     const rows = (await this.dataSource.query(
-      `SELECT id, owner, client_id, kind, gathered, permissions, approved, policy_set FROM uma_grant
-       WHERE policy_set <> $1 AND id > $2 AND revoked_at IS NULL AND expires_at > $3 ORDER BY id LIMIT $4`,
-      [policySet, after, new Date(this.clock.nowMs()), limit],
+      `SELECT id, g.owner, client_id, kind, gathered, permissions, approved, policy_set
+       FROM uma_grant g LEFT JOIN unnest($5::text[], $6::text[]) AS own (owner, hash) ON own.owner = g.owner
+       WHERE policy_set <> coalesce(own.hash, $1) AND id > $2 AND revoked_at IS NULL AND expires_at > $3
+       ORDER BY id LIMIT $4`,
+      [common, after, new Date(this.clock.nowMs()), limit, [...own.keys()], [...own.values()]],
     )) as GrantRow[];
     return rows.map(presentGrant);
+  }
+
+  /** What an owner approved of the grant. */
+  async approvedOf(id: string, manager: EntityManager = this.dataSource.manager): Promise<readonly Permission[]> {
+    const [row] = (await manager.query('SELECT approved FROM uma_grant WHERE id = $1', [id])) as GrantRow[];
+    return row?.approved ?? [];
   }
 
   #kept(gathered: GatheredClaims): GatheredClaims {
@@ -153,7 +168,7 @@ export interface GrantRow {
   kind: 'operator' | 'party';
   gathered: GatheredClaims;
   permissions: Permission[];
-  approved: boolean;
+  approved: Permission[];
   policy_set: string;
 }
 

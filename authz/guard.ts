@@ -14,7 +14,7 @@ import type { Resource } from './protection/resource.js';
 import type { Resources } from './protection/resources.js';
 import type { Tickets } from './protection/tickets.js';
 import type { AddressLimit } from './rate-limit.js';
-import type { ApprovalQueue } from './requests/approval-queue.js';
+import { type ApprovalQueue, approvedBecause } from './requests/approval-queue.js';
 import type { LiveRpt, Rpts } from './rpt.js';
 
 export interface GuardParts {
@@ -187,8 +187,11 @@ async function awaitOwner(
   { scope, digest }: Parameters<Guard['decide']>[1],
   answer: Assessment,
 ): Promise<Decision> {
-  if (await parts.queue.honour(subject.party, resource.id, scope, digest)) {
-    return { outcome: 'permit', reason: `approved by the owner: ${answer.reason}`, policies: answer.policies };
+  const approval = await parts.queue.honour(subject.party, resource.id, scope, digest);
+  if (approval !== undefined) {
+    const given = { reason: approvedBecause(approval, answer), policies: answer.policies };
+    await parts.assessor.recordApproval(askerFor(subject), resource, scope, given, { occasion: 'guard' });
+    return { outcome: 'permit', ...given };
   }
   const answered = await parts.queue.ask([
     {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import { reasonOf } from '../src/errors.js';
 import { guardAnswer, isHttpFault } from '../src/http/errors.js';
-import { readJson as readJsonBody, readText } from '../src/http/read-json.js';
+import { readJson as readJsonBody, readText as readTextBody } from '../src/http/read-json.js';
 import type { Logger } from '../src/logger.js';
 import { invalidRequest, ProtocolError } from './errors.js';
 
@@ -29,7 +29,7 @@ export function renderErrors(logger: Logger): Middleware {
       }
       ctx.set(thrown.headers);
       ctx.status = thrown.status;
-      ctx.body = { error: thrown.error, error_description: thrown.description };
+      ctx.body = { error: thrown.error, error_description: thrown.description, ...thrown.members };
     }
   };
 }
@@ -44,7 +44,12 @@ export async function readJson(ctx: Context): Promise<unknown> {
 /** A form body, each parameter once. @throws ProtocolError invalid_request. */
 export async function readForm(ctx: Context): Promise<Readonly<Record<string, string>>> {
   if (!ctx.is('application/x-www-form-urlencoded')) throw invalidRequest('the body must be a form');
-  return singleValues(new URLSearchParams(await inOAuthsWords(() => readText(ctx.req))));
+  return singleValues(new URLSearchParams(await readText(ctx)));
+}
+
+/** The body as text. @throws ProtocolError invalid_request for too many bytes or text that is not UTF-8. */
+export function readText(ctx: Context): Promise<string> {
+  return inOAuthsWords(() => readTextBody(ctx.req));
 }
 
 async function inOAuthsWords<T>(read: () => Promise<T>): Promise<T> {

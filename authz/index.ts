@@ -8,4 +8,5 @@ export type * from './contract.js';
 export type { AuthorizationDeps } from './deps.js';
 export { createDecisionLog } from './policy/decision-log.js';
 export { createPolicyEngine } from './policy/engine.js';
+export { OwnerPolicies } from './policy/owner/owner-policies.js';
 export { createAuthorizationServer } from './server.js';

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { Asker } from './asker.js';
 import type { Assessed } from './assess.js';
 import type { Assessor } from './assessor.js';
-import { unite } from './authorization-assessment.js';
+import { both, stands, unite } from './authorization-assessment.js';
 import type { Permission } from './contract.js';
 import type { Gathered } from './gather-claims.js';
 import { mayKeep } from './gathered-claims.js';
@@ -32,13 +32,14 @@ export async function issueRpt(
     const upgraded = old !== undefined && (await parts.grants.revokeRpt(old.jti, manager));
     const all = upgraded ? unite(old.permissions, permissions) : permissions;
     await parts.resources.hold(all, manager);
+    const before = upgraded ? both(await parts.grants.approvedOf(old.grantId, manager), old.permissions) : [];
     const facts = {
       owner: ticket.owner,
       clientId: request.client.id,
       kind: assessed.asker.kind === 'operator' ? ('operator' as const) : ('party' as const),
       gathered: gathered.claims,
       permissions: all,
-      approved: assessed.approved,
+      approved: unite(before, assessed.approved),
       policySet: assessed.policySet,
     };
     const grantId = upgraded ? old.grantId : await parts.grants.create(facts, manager);
@@ -68,11 +69,12 @@ async function upgradable(
     return undefined;
   }
   const resources = await parts.resources.byIds(old.permissions.map(({ resourceId }) => resourceId));
+  const approved = await parts.grants.approvedOf(old.grantId);
   for (const { resourceId, scopes } of old.permissions) {
     const resource = resources.get(resourceId);
     if (resource === undefined) return undefined;
     const answers = await parts.assessor.assess(asker, resource, scopes, { occasion: 'token' });
-    if (answers.some(({ outcome }) => outcome !== 'permit' && outcome !== 'owner_approval')) return undefined;
+    if (!stands(answers, { resourceId, scopes }, approved)) return undefined;
   }
   return old;
 }

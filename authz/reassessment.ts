@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../src/logger.js';
 import { askerOf } from './asker.js';
 import type { Assessor } from './assessor.js';
+import { stands } from './authorization-assessment.js';
 import { invalidGrant, temporarilyUnavailable } from './errors.js';
 import type { Grants, LiveGrant } from './grants.js';
 import type { Resources } from './protection/resources.js';
@@ -14,6 +15,7 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 /** Asks the policies again about what was granted under older ones, and ends what would now be denied (security.md B4). */
 export class Reassessment {
   #running: Promise<void> = Promise.resolve();
+  #queued = false;
   #closed = false;
   #again: NodeJS.Timeout | undefined;
 
@@ -27,22 +29,27 @@ export class Reassessment {
     private readonly logger: Logger,
   ) {}
 
-  policySet(): string {
-    return this.assessor.policySet();
+  policySet(owner: string): string {
+    return this.assessor.policySet(owner);
   }
 
-  /** Re-assesses every live grant in the background, one run after another. */
+  /** Re-assesses live grants of older policies in the background, one run after another; one that has not begun serves all. */
   start(): void {
+    if (this.#queued) return;
+    this.#queued = true;
     this.#running = this.#running
-      .then(() => this.#all())
+      .then(() => {
+        this.#queued = false;
+        return this.#all();
+      })
       .catch((fault: unknown) => {
         this.logger.error({ err: fault }, 'grants could not be re-assessed after a policy change');
       });
   }
 
   /** For what was decided under `policySet` and has only now been written: a run that began meanwhile may have missed it. */
-  startUnless(policySet: string): void {
-    if (policySet !== this.policySet()) this.start();
+  startUnless(policySet: string, owner: string): void {
+    if (policySet !== this.policySet(owner)) this.start();
   }
 
   /**
@@ -51,7 +58,7 @@ export class Reassessment {
    */
   async confirm(grant: LiveGrant): Promise<void> {
     const ready = this.factsReady();
-    if (grant.policySet === this.assessor.policySet() || (await this.#stands(grant))) return;
+    if (grant.policySet === this.policySet(grant.owner) || (await this.#stands(grant))) return;
     if (!ready) throw temporarilyUnavailable('the policies have changed, and what they ask for is not known yet');
     await this.grants.revoke(grant.id);
     throw invalidGrant('the policies have changed and no longer permit this grant');
@@ -71,21 +78,24 @@ export class Reassessment {
   async #all(): Promise<void> {
     // A replica with other documents than those in force would end what these permit.
     while (this.standAside() !== undefined && !this.#closed) await sleep(STAND_ASIDE_MS);
-    const policySet = this.assessor.policySet();
     let after = FIRST_ID;
     let ended = 0;
     let unsure = 0;
     while (!this.#closed) {
-      const batch = await this.grants.decidedElsewhere(policySet, after, BATCH);
+      const batch = await this.grants.decidedElsewhere(
+        { common: this.policySet(this.operatorId), own: this.assessor.ownPolicySets() },
+        after,
+        BATCH,
+      );
       if (batch.length === 0) break;
       for (const grant of batch) {
-        const outcome = await this.#keepOrEnd(grant, policySet);
+        const outcome = await this.#keepOrEnd(grant);
         if (outcome === 'ended') ended += 1;
         if (outcome === 'unsure') unsure += 1;
       }
       after = batch.at(-1)?.id ?? after;
     }
-    if (ended > 0) this.logger.info({ ended, policySet }, 'policy change ended grants');
+    if (ended > 0) this.logger.info({ ended }, 'policy change ended grants');
     if (unsure > 0) this.#startWhenReady();
   }
 
@@ -100,7 +110,8 @@ export class Reassessment {
   }
 
   /** `unsure`: it would be ended, but facts were still unknown; it stays as it is until they are. */
-  async #keepOrEnd(grant: LiveGrant, policySet: string): Promise<'kept' | 'ended' | 'unsure'> {
+  async #keepOrEnd(grant: LiveGrant): Promise<'kept' | 'ended' | 'unsure'> {
+    const policySet = this.policySet(grant.owner);
     const ready = this.factsReady();
     if (await this.#stands(grant)) {
       await this.grants.stillPermitted(grant.id, policySet);
@@ -118,10 +129,7 @@ export class Reassessment {
       const resource = resources.get(resourceId);
       if (resource === undefined) continue;
       const answers = await this.assessor.assess(asker, resource, scopes, { occasion: 'reassessment' });
-      const stands = answers.every(
-        ({ outcome }) => outcome === 'permit' || (outcome === 'owner_approval' && grant.approved),
-      );
-      if (!stands) return false;
+      if (!stands(answers, { resourceId, scopes }, grant.approved)) return false;
     }
     return true;
   }

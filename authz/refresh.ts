@@ -41,7 +41,7 @@ export function refreshGrant(parts: RefreshParts): GrantHandler {
     const token = await find(parts, secret, client.id);
     if (token.thumbprint !== null && token.thumbprint !== thumbprint)
       throw invalidGrant('the refresh token is bound to a DPoP key');
-    const policySet = parts.reassessment.policySet();
+    const policySet = parts.reassessment.policySet(token.grant.owner);
     await parts.reassessment.confirm(token.grant);
     if (client.isPublic) await spend(parts, secret, token.grant.id);
     ctx.body = await parts.dataSource.transaction(async (manager) => {
@@ -56,7 +56,7 @@ export function refreshGrant(parts: RefreshParts): GrantHandler {
       const party = provenParty(gathered).party ?? `client:${clientId}`;
       return tokenResponse(parts, { ...grant, party, upgraded: false }, request, manager, false);
     });
-    parts.reassessment.startUnless(policySet);
+    parts.reassessment.startUnless(policySet, token.grant.owner);
   };
 }
 

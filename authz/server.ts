@@ -21,8 +21,9 @@ import { Pcts } from './pct.js';
 import { Platforms } from './platform.js';
 import { decisionRoutes } from './policy/decision-routes.js';
 import { forgetDecisionsJob } from './policy/forget-decisions.js';
+import { policyRoutes } from './policy/owner/policy-routes.js';
 import { introspectionRoutes } from './protection/introspection-routes.js';
-import { requirePat } from './protection/pat.js';
+import { patOwner, requirePat } from './protection/pat.js';
 import { permissionRoutes } from './protection/permission-routes.js';
 import { resourceRoutes } from './protection/resource-routes.js';
 import { protectionApi, Resources } from './protection/resources.js';
@@ -98,6 +99,7 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
     notReady: () =>
       parts.standAside() ?? (parts.feed.confirmed ? undefined : 'revocations cannot be read from the database'),
     policyFault: () => deps.policy.fault(),
+    ownerPolicyFaults: () => deps.policy.ownerFaults(),
     async close() {
       unsubscribe();
       await parts.reassessment.close();
@@ -178,7 +180,19 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
       open: options.openRegistration,
       ...(options.initialAccessToken !== undefined && { initialAccessToken: options.initialAccessToken }),
     }),
-    requestRoutes({ ...parts, resourceId: () => own.queue }),
+    requestRoutes({ ...parts, resourceId: () => own.queue, patOwner: (ctx) => patOwner(() => provider, ctx) }),
+    ...(deps.ownerPolicies === undefined
+      ? []
+      : [
+          policyRoutes(
+            {
+              owners: deps.ownerPolicies,
+              operatorId: deps.operator.clientId,
+              policySet: (owner) => deps.policy.hash(owner),
+            },
+            pat,
+          ),
+        ]),
     ...('query' in deps.decisions
       ? [decisionRoutes({ decisions: deps.decisions, guard: parts.guard, resourceId: () => own.policies })]
       : []),

@@ -32,11 +32,11 @@ export function umaGrant(parts: UmaGrantParts): GrantHandler {
     const ticket = await consumeTicket(parts, request);
     const resources = await ticketResources(parts, ticket);
     const gathered = await gatherClaims(parts, request, ticket);
-    const policySet = parts.assessor.policySet();
+    const policySet = parts.assessor.policySet(ticket.owner);
     const assessed = await assess(parts, request, ticket, resources, gathered.claims);
     const permissions = await decide(parts, request, ticket, gathered, assessed);
     ctx.body = await issueRpt(parts, request, ticket, gathered, { ...assessed, policySet }, permissions);
-    parts.reassessment.startUnless(policySet);
+    parts.reassessment.startUnless(policySet, ticket.owner);
   };
 }
 

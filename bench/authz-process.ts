@@ -167,7 +167,7 @@ async function authz(issuer: string): Promise<Part> {
     const resource = { type: 'plan', key: 'validator-nimbus/geth', attributes: { share_ppm: 50_000 } };
     const log = createDecisionLog(dataSource);
     const facts = { owner: CLIENT.clientId, clientId: 'bench', kind: 'operator' as const, gathered: { proofs: [] } };
-    const granted = { ...facts, permissions, approved: false, policySet: policy.hash() };
+    const granted = { ...facts, permissions, approved: [], policySet: policy.hash() };
     const nowhere = { query: async () => [] } as unknown as DataSource['manager'];
     const claim = { format: EIP4361_FORMAT, token, ticket, clientId: 'bench' };
     return {

@@ -147,7 +147,7 @@ async function compose(config: Config, logger: Logger, closers: Closers): Promis
     { name: 'fleet', check: () => fleet.notReady() },
   ];
   const warnings: ReadinessWarning[] = [
-    { name: 'policies', faults: () => asList(authz.policyFault()) },
+    { name: 'policies', faults: () => [...asList(authz.policyFault()), ...authz.ownerPolicyFaults()] },
     { name: 'catalog', faults: () => asList(broker.catalogFault()) },
     { name: 'fleet documents', faults: () => fleet.documentFaults() },
     { name: 'stake', faults: () => fleet.stakeWarnings() },

@@ -6,6 +6,7 @@ import {
   createDecisionLog,
   createPolicyEngine,
   type FactSource,
+  OwnerPolicies,
 } from '../authz/index.js';
 import { systemClock } from './clock.js';
 import type { Closers } from './closers.js';
@@ -36,10 +37,13 @@ export interface AuthorizationSurroundings {
 /** Policies first: a bad file refuses the start with its place. Then the authorization server on them. */
 export async function openAuthorization(surroundings: AuthorizationSurroundings): Promise<AuthorizationServer> {
   const { config, dataSource, connection, dataKey, credentials, executionNodeUris, logger, closers } = surroundings;
+  const ownerPolicies = await OwnerPolicies.open({ dataSource, connection, clock: systemClock, logger });
+  closers.add("owners' policies", () => ownerPolicies.close());
   const policy = await createPolicyEngine({
     folder: config.policiesDir,
     writableFiles: config.sandbox ? 'warn' : 'refuse',
     logger,
+    owners: ownerPolicies,
   });
   closers.add('policies', () => policy.stop());
   surroundings.documents.watch({ name: 'policies', paths: [config.policiesDir], hash: () => policy.hash() });
@@ -55,6 +59,7 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     client: { clientId: client.client_id, clientSecret: client.client_secret },
     platforms: [platform],
     policy,
+    ownerPolicies,
     claims: createClaimVerifier({
       issuer,
       chainId: config.chainId,

@@ -69,7 +69,7 @@ export class Decider {
       entities: question.entities,
       preparsedSchemaName: this.#preparsed.schemaName,
       validateRequest: true,
-      preparsedPolicySetId: this.#preparsed.slot(slice),
+      preparsedPolicySetId: this.#preparsed.slot(this.set, slice),
     });
     if (answer.type === 'failure') {
       return denied(
@@ -125,6 +125,6 @@ function allowed(deciding: readonly Policy[]): Assessment {
   };
 }
 
-function denied(reason: string, policies: readonly Policy[]): Assessment {
+export function denied(reason: string, policies: readonly Policy[]): Assessment {
   return { outcome: 'deny', reason, policies: policies.map((policy) => policy.key) };
 }

@@ -6,6 +6,8 @@ import { PolicyFault } from './fault.js';
 import { type PolicyFiles, readPolicyFiles, signatureOf } from './files.js';
 import { FolderWatch } from './folder-watch.js';
 import { loadPolicySet, parsePolicySet } from './load.js';
+import { OwnerDeciders, ownerHash } from './owner/owner-deciders.js';
+import type { OwnerPolicies } from './owner/owner-policies.js';
 import { Preparsed } from './preparsed.js';
 import type { AssessRequest, PolicyEngine } from './types.js';
 import { validateApart } from './validate-apart.js';
@@ -19,6 +21,8 @@ export interface PolicyEngineOptions {
   /** How often the folder is looked at, and how long it must lie untouched before it is read. */
   readonly pollMs?: number;
   readonly stableMs?: number;
+  /** What second resource owners wrote themselves; absent: their files alone. */
+  readonly owners?: OwnerPolicies;
 }
 
 const POLL_MS = 250;
@@ -42,6 +46,7 @@ export async function createPolicyEngine(options: PolicyEngineOptions): Promise<
   mindWritable(files, options);
   const preparsed = new Preparsed();
   const decider = new Decider(loadPolicySet(files), preparsed);
+  await options.owners?.useSchema(decider.set.schema.text);
   return new WatchingEngine(options, decider, preparsed, signature);
 }
 
@@ -54,6 +59,8 @@ class WatchingEngine implements PolicyEngine {
   readonly #options: PolicyEngineOptions;
   readonly #watch: FolderWatch;
   readonly #listeners = new Set<() => void>();
+  readonly #ownerDeciders: OwnerDeciders;
+  readonly #unsubscribe: (() => void) | undefined;
   #fault: string | undefined;
   /** Begun at the first sight of a change, so that the second of rest is not idle. */
   #ahead: Promise<Examined> | undefined;
@@ -63,6 +70,8 @@ class WatchingEngine implements PolicyEngine {
     this.#options = options;
     this.#decider = decider;
     this.#preparsed = preparsed;
+    this.#ownerDeciders = new OwnerDeciders(preparsed);
+    this.#unsubscribe = options.owners?.onChange(() => this.#tell());
     this.#watch = new FolderWatch({
       folder: options.folder,
       signature,
@@ -77,16 +86,28 @@ class WatchingEngine implements PolicyEngine {
     });
   }
 
-  hash(): string {
-    return this.#decider.set.hash;
+  hash(owner?: string): string {
+    const document = owner === undefined ? undefined : this.#options.owners?.of(owner);
+    return document === undefined ? this.#decider.set.hash : ownerHash(this.#decider.set.hash, document);
+  }
+
+  ownHashes(): ReadonlyMap<string, string> {
+    const documents = [...(this.#options.owners?.all() ?? [])];
+    return new Map(documents.map((document) => [document.owner, ownerHash(this.#decider.set.hash, document)]));
   }
 
   fault(): string | undefined {
     return this.#fault;
   }
 
+  ownerFaults(): readonly string[] {
+    return this.#options.owners?.faults() ?? [];
+  }
+
   assess(request: AssessRequest) {
-    return this.#decider.assess(request);
+    const document = request.owner === undefined ? undefined : this.#options.owners?.of(request.owner);
+    if (document === undefined) return this.#decider.assess(request);
+    return this.#ownerDeciders.assess(request, this.#decider.set, document);
   }
 
   onChange(listener: () => void): () => void {
@@ -97,6 +118,7 @@ class WatchingEngine implements PolicyEngine {
   stop(): void {
     this.#stopped = true;
     this.#watch.stop();
+    this.#unsubscribe?.();
     this.#listeners.clear();
   }
 
@@ -118,8 +140,11 @@ class WatchingEngine implements PolicyEngine {
     const files = await readPolicyFiles(this.#options.folder);
     const same = ahead !== undefined && 'files' in ahead && ahead.files.hash === files.hash;
     const examined = same ? ahead : await this.#examine();
-    if ('thrown' in examined) this.#refuse(examined.thrown);
-    else this.#use(examined.files);
+    if ('thrown' in examined) return this.#refuse(examined.thrown);
+    // Before the schema is in force, it is known which owners' documents fit it.
+    const schema = examined.files.schema?.text;
+    if (schema !== undefined && schema !== this.#decider.set.schema.text) await this.#options.owners?.useSchema(schema);
+    this.#use(examined.files);
   }
 
   #use(files: PolicyFiles): void {
@@ -129,10 +154,14 @@ class WatchingEngine implements PolicyEngine {
       reloads.inc({ result: 'accepted' });
       const policies = this.#decider.set.policies.length;
       this.#options.logger.info({ policySet: files.hash, policies }, 'policies changed');
-      for (const listener of this.#listeners) listener();
+      this.#tell();
     }
     if (this.#fault !== undefined) this.#options.logger.info({ policySet: this.hash() }, 'policy files are good again');
     this.#fault = undefined;
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #refuse(thrown: unknown): void {

@@ -24,7 +24,8 @@ export interface PolicySet {
   readonly schema: PolicySchema;
 }
 
-interface Parsed {
+/** A policy with the place it stands at. */
+export interface Parsed {
   readonly policy: Policy;
   readonly template: boolean;
   readonly file: PolicyFile;
@@ -45,30 +46,38 @@ export function loadPolicySet(files: PolicyFiles): PolicySet {
 /** Parses without the check against the schema: for files that `loadPolicySet` has accepted in another thread. */
 export function parsePolicySet(files: PolicyFiles): PolicySet & { readonly parsed: readonly Parsed[] } {
   const schema = parseSchema(files);
+  const { parsed, faults } = parsePolicies(files.cedar, schema);
+  const templates = parsed
+    .filter((one) => one.template)
+    .map((one): Template => ({ id: one.policy.id, policy: one.policy }));
+  const shares = linkShares(files.shares, templates);
+  const all = [...faults, ...shares.faults];
+  if (all.length > 0) throw new PolicyFault(all);
+  const policies = [...parsed.filter((one) => !one.template).map((one) => one.policy), ...shares.policies];
+  return { hash: files.hash, policies, schema, parsed };
+}
+
+/** What can be said of policies without the schema's types: each parses, has an id of its own and known annotations. */
+export function parsePolicies(
+  cedar: readonly PolicyFile[],
+  schema: PolicySchema,
+): { readonly parsed: readonly Parsed[]; readonly faults: readonly Fault[] } {
   const parsed: Parsed[] = [];
   const faults: Fault[] = [];
-  for (const file of files.cedar) {
+  for (const file of cedar) {
     for (const statement of statementsOf(file.text)) {
       const result = parseStatement(file, statement, schema);
       if ('policy' in result) parsed.push(result);
       else faults.push(...result.faults);
     }
   }
-  faults.push(...repeatedIds(parsed), ...unknownAnnotations(parsed));
-  const templates = parsed
-    .filter((one) => one.template)
-    .map((one): Template => ({ id: one.policy.id, policy: one.policy }));
-  const shares = linkShares(files.shares, templates);
-  faults.push(...shares.faults);
-  if (faults.length > 0) throw new PolicyFault(faults);
-  const policies = [...parsed.filter((one) => !one.template).map((one) => one.policy), ...shares.policies];
-  return { hash: files.hash, policies, schema, parsed };
+  return { parsed, faults: [...faults, ...repeatedIds(parsed), ...unknownAnnotations(parsed)] };
 }
 
-function parseSchema(files: PolicyFiles): PolicySchema {
-  const file = files.schema;
+/** @throws PolicyFault when it is absent or is no schema. */
+export function parseSchema({ folder, schema: file }: Pick<PolicyFiles, 'folder' | 'schema'>): PolicySchema {
   if (file === undefined) {
-    const name = `${files.folder}/${SCHEMA_FILE}`;
+    const name = `${folder}/${SCHEMA_FILE}`;
     throw new PolicyFault([
       { file: name, line: 1, column: 1, message: 'is missing', fix: 'restore it; policies are checked against it' },
     ]);
@@ -113,8 +122,8 @@ function policyOf(file: PolicyFile, line: number, ast: PolicyJson): Policy {
   };
 }
 
-/** All policies in one call: the schema is parsed once. */
-function schemaFaults(parsed: readonly Parsed[], schema: PolicySchema): Fault[] {
+/** What does not fit the schema. All policies in one call: the schema is parsed once. */
+export function schemaFaults(parsed: readonly Parsed[], schema: PolicySchema): Fault[] {
   const byKey = new Map(parsed.map((one) => [one.policy.key, one]));
   const texts = (template: boolean) =>
     Object.fromEntries(

@@ -5,37 +5,42 @@ import type { PolicySet } from './load.js';
 const MAX_PREPARSED = 2_048;
 let engines = 0;
 
-/** Cedar's preparsed sets for one engine: one per distinct slice, least recently used replaced. */
+/** Cedar's preparsed sets for one engine, of any of its policy sets: one per distinct slice, least recently used replaced. */
 export class Preparsed {
   readonly #prefix = `ovsb-${++engines}`;
   readonly #slots = new Map<string, string>();
-  #set: PolicySet | undefined;
+  /** Policy sets come and go; a number is never used again. */
+  readonly #numbers = new WeakMap<PolicySet, number>();
+  #sets = 0;
+  #schema: string | undefined;
   readonly schemaName = `${this.#prefix}-schema`;
 
-  /** Makes `set` the one to preparse from. Throws and changes nothing when its schema cannot be prepared. */
+  /** Makes `set` one to preparse from. Throws and changes nothing when its schema cannot be prepared. */
   use(set: PolicySet): void {
-    const answer = preparseSchema(this.schemaName, set.schema.text);
-    if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('; '));
-    this.#set = set;
-    this.#slots.clear();
+    if (set.schema.text !== this.#schema) {
+      const answer = preparseSchema(this.schemaName, set.schema.text);
+      if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('; '));
+      this.#schema = set.schema.text;
+    }
+    this.#numbers.set(set, ++this.#sets);
   }
 
-  /** The id of the preparsed set that holds exactly these policies of the set in use. */
-  slot(indexes: readonly number[]): string {
-    const content = indexes.join(',');
+  /** The id of the preparsed set that holds exactly these policies of `set`. */
+  slot(set: PolicySet, indexes: readonly number[]): string {
+    const content = `${this.#numbers.get(set)}:${indexes.join(',')}`;
     const known = this.#slots.get(content);
-    const id = known ?? this.#parse(indexes);
+    const id = known ?? this.#parse(set, indexes);
     this.#slots.delete(content);
     this.#slots.set(content, id);
     return id;
   }
 
-  #parse(indexes: readonly number[]): string {
+  #parse(set: PolicySet, indexes: readonly number[]): string {
     const id = this.#freeId();
     const staticPolicies = Object.fromEntries(
       indexes.map((index) => {
-        const policy = this.#set?.policies[index];
-        if (policy === undefined) throw new Error(`no policy ${index} in the set in force`);
+        const policy = set.policies[index];
+        if (policy === undefined) throw new Error(`no policy ${index} in the set`);
         return [policy.key, policy.ast];
       }),
     );

@@ -18,13 +18,15 @@ export interface RecordedDecision {
   readonly question?: AssessRequest | null;
 }
 
-/** gains, loses: what the party may do. undecidable: the answer hangs on claims whose values the log does not keep. */
+/** gains, loses: what the party may do. undecidable: the answer hangs on what the log does not keep, see `hangsOn`. */
 export type ReplayChange = 'gains' | 'loses' | 'other' | 'same' | 'undecidable';
 
 export interface Replayed {
   readonly decision: RecordedDecision;
   readonly change: ReplayChange;
   readonly now?: Assessment;
+  /** Of an undecidable one, in people's words. */
+  readonly hangsOn?: string;
 }
 
 /** How near to a permit an outcome is. */
@@ -37,13 +39,18 @@ export function replay(decider: Decider, decisions: readonly RecordedDecision[])
 
 function replayed(decider: Decider, decision: RecordedDecision): Replayed {
   const { question } = decision;
-  if (question === undefined || question === null) return { decision, change: 'undecidable' };
+  if (question === undefined || question === null)
+    return { decision, change: 'undecidable', hangsOn: 'a question the log did not keep' };
+  if (question.ownPolicies)
+    return { decision, change: 'undecidable', hangsOn: 'policies that the owner wrote itself, which are no files' };
   const now = decider.assess(question);
   const forgotten = decision.claim_names.filter((name) => !Object.hasOwn(question.claims, name));
   const read = decider
     .candidates(questionOf(question, decider.set.schema))
     .flatMap((policy) => [...claimNames(policy)]);
-  if (forgotten.some((name) => read.includes(name))) return { decision, change: 'undecidable', now };
+  if (forgotten.some((name) => read.includes(name))) {
+    return { decision, change: 'undecidable', now, hangsOn: 'claims the log does not keep' };
+  }
   if (now.outcome === decision.outcome) return { decision, change: 'same', now };
   const gained = RANK[now.outcome] - RANK[decision.outcome];
   const may = (outcome: Assessment['outcome']) => RANK[outcome] >= RANK.owner_approval;

@@ -4,8 +4,10 @@ import type { Facts } from '../contract.js';
 
 /** One question: may this principal do this on this resource, knowing these claims and this context? */
 export interface AssessRequest {
-  /** A second resource owner's client_id: its policies in policies/owners/<client_id>/ apply, and only those. Absent: the operator. */
+  /** A second resource owner's client_id: its own policies apply, and of the operator's those that reach it. Absent: the operator. */
   readonly owner?: string;
+  /** That owner has written policies itself: files alone do not give the answer. */
+  readonly ownPolicies?: true;
   readonly principal: {
     readonly party: string;
     readonly kind: 'operator' | 'platform' | 'party';
@@ -50,10 +52,17 @@ export interface Assessment {
 
 /** The policies in force. Synchronous: a decision is computed from preparsed sets and never waits. */
 export interface PolicyEngine {
-  /** SHA-256 (hex) over the policy set in force. */
-  hash(): string;
+  /**
+   * SHA-256 (hex) over the policy set in force. With a second resource owner's client_id: over what rules its resources,
+   * which is another one only when it has written policies itself.
+   */
+  hash(owner?: string): string;
+  /** The hashes of owners that have written policies themselves, by client_id. */
+  ownHashes(): ReadonlyMap<string, string>;
   /** `file:line:column: …` of the newest files when they were refused and the last good set stays in force. */
   fault(): string | undefined;
+  /** Owners whose own policies are not in force, so that all of their resources are denied: whose and why. */
+  ownerFaults(): readonly string[];
   /** Fails closed: a fault in evaluation is `deny`. No policy and no claims never permits (K7). */
   assess(request: AssessRequest): Assessment;
   /** Called after a new set is in force. Returns the unsubscribe function. */

@@ -11,17 +11,29 @@ export interface ProtectionState {
 /** Demands a PAT: an access token with scope `uma_protection` (UMA Federated Authorization 1.3; errors by RFC 6750 3). */
 export function requirePat(provider: () => Provider, issuer: string): Middleware<ProtectionState> {
   return async (ctx, next) => {
-    const header = ctx.get('authorization');
-    if (header === '') throw refused(issuer, undefined, 'a protection API token is needed');
-    const token = /^Bearer +([A-Za-z0-9._~+/=-]{1,512})$/i.exec(header)?.[1];
-    const pat = token === undefined ? undefined : await provider().ClientCredentials.find(token);
-    if (pat?.clientId === undefined || !pat.isValid)
-      throw refused(issuer, 'invalid_token', 'the token is unknown or has expired');
+    if (ctx.get('authorization') === '') throw refused(issuer, undefined, 'a protection API token is needed');
+    const pat = await tokenOf(provider, ctx);
+    if (pat === undefined) throw refused(issuer, 'invalid_token', 'the token is unknown or has expired');
     if (!pat.scopes.has(PAT_SCOPE))
       throw refused(issuer, 'insufficient_scope', `the token lacks the scope ${PAT_SCOPE}`);
     ctx.state.owner = pat.clientId;
     await next();
   };
+}
+
+/** The owner whose PAT the request carries; undefined for none, and for whatever else it carries. */
+export async function patOwner(provider: () => Provider, ctx: Context): Promise<string | undefined> {
+  const pat = await tokenOf(provider, ctx);
+  return pat?.scopes.has(PAT_SCOPE) === true ? pat.clientId : undefined;
+}
+
+/** The client's valid access token. */
+async function tokenOf(provider: () => Provider, ctx: Context) {
+  const token = /^Bearer +([A-Za-z0-9._~+/=-]{1,512})$/i.exec(ctx.get('authorization'))?.[1];
+  const found = token === undefined ? undefined : await provider().ClientCredentials.find(token);
+  return found?.clientId !== undefined && found.isValid
+    ? { clientId: found.clientId, scopes: found.scopes }
+    : undefined;
 }
 
 function refused(realm: string, error: string | undefined, description: string): ProtocolError {

@@ -10,6 +10,7 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
   unique: true,
   where: "state = 'pending'",
 })
+@Index('approval_request_owner', ['owner', 'createdAt', 'id'])
 export class ApprovalRequest {
   @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'approval_request_pkey' })
   id!: string;
@@ -19,6 +20,10 @@ export class ApprovalRequest {
 
   @Column({ type: 'text', name: 'client_id' })
   clientId!: string;
+
+  /** The resource owner, who alone decides: its client_id. */
+  @Column({ type: 'text' })
+  owner!: string;
 
   @Index('approval_request_resource_id')
   @Column({ type: 'text', name: 'resource_id' })

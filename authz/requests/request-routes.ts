@@ -19,19 +19,22 @@ export const isVerdict = compileSchema<{ reason?: string }>({
 export interface RequestParts {
   readonly queue: ApprovalQueue;
   readonly guard: Guard;
+  readonly operatorId: string;
+  /** Whose PAT the request carries, if it is one. */
+  readonly patOwner: (ctx: Context) => Promise<string | undefined>;
   /** The resource whose scopes `read` and `approve` open the queue. */
   readonly resourceId: () => string;
   readonly nowMs: () => number;
   readonly logger: Logger;
 }
 
-/** The operator's queue: what policies left to the owner. */
+/** What policies left to the owner: to the operator with an RPT for its queue, to any owner with its PAT. */
 export function requestRoutes(parts: RequestParts): Router {
   const router = new Router();
   router.get('/requests', async (ctx) => {
-    await requireScope(parts, ctx, 'read');
+    const { owner } = await requireOwner(parts, ctx, 'read');
     ctx.set('Cache-Control', 'no-store');
-    const requests = await parts.queue.list(readFilter(ctx));
+    const requests = await parts.queue.list({ owner, ...readFilter(ctx) });
     ctx.body = { requests: requests.map((request) => shown(request, parts.nowMs())) };
   });
   router.post('/requests/:id/approve', (ctx) => decide(parts, ctx, 'approved'));
@@ -40,19 +43,31 @@ export function requestRoutes(parts: RequestParts): Router {
 }
 
 async function decide(parts: RequestParts, ctx: Context, state: 'approved' | 'denied'): Promise<void> {
-  const subject = await requireScope(parts, ctx, 'approve');
+  const { owner, party } = await requireOwner(parts, ctx, 'approve');
   const reason = await readReason(ctx);
   const id = (ctx.params as { id?: string }).id ?? '';
   if (!UUID.test(id)) throw notFound();
-  const decided = await parts.queue.decide(id, state, subject.party, reason);
+  const decided = await parts.queue.decide(id, owner, state, party, reason);
   if (decided === undefined) {
-    const known = await parts.queue.find(id);
+    const known = await parts.queue.find(id, owner);
     if (known === undefined) throw notFound();
     throw new ProtocolError(409, 'already_decided', `the request is ${stateOf(known, parts.nowMs())}`);
   }
-  parts.logger.info({ request: id, state, by: subject.party, party: decided.party }, 'approval request decided');
+  parts.logger.info({ request: id, state, by: party, party: decided.party }, 'approval request decided');
   ctx.set('Cache-Control', 'no-store');
   ctx.body = shown(decided, parts.nowMs());
+}
+
+/** Whose queue it is, and who looks or decides. An owner's PAT opens its own and no other. */
+async function requireOwner(
+  parts: RequestParts,
+  ctx: Context,
+  scope: string,
+): Promise<{ readonly owner: string; readonly party: string }> {
+  const owner = await parts.patOwner(ctx);
+  if (owner !== undefined) return { owner, party: `client:${owner}` };
+  const { party } = await requireScope(parts, ctx, scope);
+  return { owner: parts.operatorId, party };
 }
 
 async function requireScope(parts: RequestParts, ctx: Context, scope: string): Promise<Subject> {
@@ -77,7 +92,7 @@ const STATES: readonly string[] = [
 ] satisfies ApprovalRequest['state'][];
 
 /** `state`, `limit` (500 when absent, and at most), `before`: the last id of the page before. */
-function readFilter(ctx: Context): ApprovalFilter {
+function readFilter(ctx: Context): Omit<ApprovalFilter, 'owner'> {
   const { state, limit = String(MAX_PAGE), before, ...others } = singleValues(new URLSearchParams(ctx.querystring));
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw invalidRequest('the parameters are state, limit and before');

@@ -118,9 +118,25 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     parameters: { token: 'required' },
     answers: '200 `{active, permissions?, sub?, client_id?, exp?, …}`',
   },
+  'GET /authz/policies': {
+    does: 'the policies that the PAT’s owner has written for its own resources, as Cedar text',
+    who: PAT,
+    answers: '200 `text/plain` and `ETag`; 400 to the operator; 404',
+  },
+  'PUT /authz/policies': {
+    does: 'replace them; in force when answered, and at every replica within two seconds',
+    who: `${PAT}. The body is Cedar text of at most 32768 bytes and 32 policies; \`If-Match\` and \`If-None-Match: *\` are heeded`,
+    answers:
+      '201 or 200 `{policies, policy_set}` and `ETag`; 400 `invalid_request` with `faults: [{line, column, message, fix?}]`; 412 `precondition_failed`; 413; 429; 503 (1000 owners have some)',
+  },
+  'DELETE /authz/policies': {
+    does: 'remove them',
+    who: `${PAT}; \`If-Match\` is heeded`,
+    answers: '204; 404; 412',
+  },
   'GET /authz/requests': {
-    does: 'requests that wait for the operator, and those decided or expired in the last 30 days, newest first',
-    who: QUEUE('read'),
+    does: 'requests that wait for the owner, and those decided or expired in the last 30 days, newest first',
+    who: `${QUEUE('read')}; or a PAT: its own resources’ requests`,
     parameters: {
       state: '`pending`, `approved`, `denied`, `used` or `expired`',
       limit: '1 to 500 (500)',
@@ -131,13 +147,13 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   },
   'POST /authz/requests/{id}/approve': {
     does: 'approve one; the party’s next request at the token endpoint gets its RPT',
-    who: QUEUE('approve'),
+    who: `${QUEUE('approve')}; or a PAT: its own resources’ requests`,
     body: isVerdict,
     answers: '200, the request; 404; 409 `already_decided`',
   },
   'POST /authz/requests/{id}/deny': {
     does: 'deny one',
-    who: QUEUE('approve'),
+    who: `${QUEUE('approve')}; or a PAT: its own resources’ requests`,
     body: isVerdict,
     answers: '200, the request; 404; 409 `already_decided`',
   },

@@ -4,6 +4,7 @@ import type { Middleware } from 'koa';
 import { claimsRoutes } from '../../authz/interaction/claims-routes.js';
 import { uma2Metadata } from '../../authz/metadata.js';
 import { decisionRoutes } from '../../authz/policy/decision-routes.js';
+import { policyRoutes } from '../../authz/policy/owner/policy-routes.js';
 import { introspectionRoutes } from '../../authz/protection/introspection-routes.js';
 import { permissionRoutes } from '../../authz/protection/permission-routes.js';
 import { resourceRoutes } from '../../authz/protection/resource-routes.js';
@@ -50,6 +51,7 @@ function umaEndpoints(): string[] {
     introspectionRoutes(anything, pass, ''),
     requestRoutes(anything),
     decisionRoutes(anything),
+    policyRoutes(anything, pass),
   ];
   const found = routers.flatMap(endpointsOf).map((each) => each.replace(' ', ' /authz'));
   // The token endpoint is the OAuth library's, so no router of ours has it.

@@ -47,6 +47,11 @@ async function explainOne(id: string | undefined, options: Options): Promise<voi
   const question = decision === undefined ? await questionIn(options.question ?? '') : decision.question;
   if (question === undefined || question === null)
     throw new DomainError('NoQuestion', 'the log kept no question for this decision');
+  if (question.ownPolicies)
+    throw new DomainError(
+      'OwnPolicies',
+      `client:${question.owner} has written policies itself, which are not in this folder${decision === undefined ? '' : `; then: ${decision.reason}`}`,
+    );
   const explanation = explain(decider, question);
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify({ ...(decision === undefined ? {} : { decision }), ...explanation })}\n`);

@@ -52,12 +52,10 @@ async function replayAll(options: Options): Promise<void> {
     return;
   }
   const lines = new Map<string, number>();
-  for (const { decision, change, now } of changed) {
+  for (const { decision, change, now, hangsOn } of changed) {
     const what = `${decision.scopes.join(' ')} on ${decision.resource.type} ${decision.resource.key}`;
     const then =
-      change === 'undecidable'
-        ? 'hangs on claims the log does not keep'
-        : `${decision.outcome} → ${now?.outcome} (${now?.reason})`;
+      change === 'undecidable' ? `hangs on ${hangsOn}` : `${decision.outcome} → ${now?.outcome} (${now?.reason})`;
     const line = `${change.padEnd(12)}${decision.party}  ${what}: ${then}`;
     lines.set(line, (lines.get(line) ?? 0) + 1);
   }

@@ -28,7 +28,7 @@ export class Authz1763700000001 implements MigrationInterface {
 
       CREATE TABLE uma_grant (
         id uuid NOT NULL, owner text NOT NULL, client_id text NOT NULL, kind text NOT NULL, gathered jsonb NOT NULL,
-        permissions jsonb NOT NULL, approved boolean NOT NULL, policy_set text NOT NULL,
+        permissions jsonb NOT NULL, approved jsonb NOT NULL, policy_set text NOT NULL,
         created_at timestamptz NOT NULL, expires_at timestamptz NOT NULL, revoked_at timestamptz,
         CONSTRAINT uma_grant_pkey PRIMARY KEY (id),
         CONSTRAINT uma_grant_kind CHECK (kind IN ('operator', 'party')));
@@ -56,7 +56,8 @@ export class Authz1763700000001 implements MigrationInterface {
       CREATE INDEX persisted_claims_expires_at ON persisted_claims (expires_at);
 
       CREATE TABLE approval_request (
-        id uuid NOT NULL, party text NOT NULL, client_id text NOT NULL, resource_id text NOT NULL, resource jsonb NOT NULL,
+        id uuid NOT NULL, party text NOT NULL, client_id text NOT NULL, owner text NOT NULL, resource_id text NOT NULL,
+        resource jsonb NOT NULL,
         scopes text[] NOT NULL, digest text NOT NULL, reason text NOT NULL, policies text[] NOT NULL, state text NOT NULL,
         created_at timestamptz NOT NULL, expires_at timestamptz NOT NULL,
         decided_at timestamptz, decided_by text, decision_reason text,
@@ -64,7 +65,12 @@ export class Authz1763700000001 implements MigrationInterface {
         CONSTRAINT approval_request_state CHECK (state IN ('pending', 'approved', 'denied', 'used', 'expired')));
       CREATE UNIQUE INDEX approval_request_one_pending ON approval_request (party, resource_id, scopes, digest)
         WHERE state = 'pending';
+      CREATE INDEX approval_request_owner ON approval_request (owner, created_at, id);
       CREATE INDEX approval_request_resource_id ON approval_request (resource_id);
+
+      CREATE TABLE owner_policy (
+        owner text NOT NULL, document text NOT NULL, etag text NOT NULL, schema text NOT NULL, changed_at timestamptz NOT NULL,
+        CONSTRAINT owner_policy_pkey PRIMARY KEY (owner));
 
       CREATE TABLE revocation (
         sequence bigserial NOT NULL, transaction bigint NOT NULL,
@@ -81,7 +87,7 @@ export class Authz1763700000001 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
-      DROP TABLE dpop_proof, revocation, approval_request, persisted_claims, refresh_token, rpt, uma_grant,
+      DROP TABLE dpop_proof, revocation, owner_policy, approval_request, persisted_claims, refresh_token, rpt, uma_grant,
         permission_ticket, resource, signing_key, oauth_record`);
   }
 }

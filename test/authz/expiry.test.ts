@@ -56,19 +56,19 @@ describe('expiry of authorization rows', () => {
     },
     uma_grant: {
       insert: `INSERT INTO uma_grant (id, owner, client_id, kind, gathered, permissions, approved, policy_set, created_at, expires_at)
-               VALUES (gen_random_uuid(), 'o', 'c', 'party', '{"proofs":[]}', '[]', false, '', now(), $1::timestamptz)`,
+               VALUES (gen_random_uuid(), 'o', 'c', 'party', '{"proofs":[]}', '[]', '[]', '', now(), $1::timestamptz)`,
       usefulMs: 0,
     },
     rpt: {
       insert: `WITH g AS (INSERT INTO uma_grant (id, owner, client_id, kind, gathered, permissions, approved, policy_set, created_at, expires_at)
-                 VALUES (gen_random_uuid(), 'o', 'c', 'party', '{"proofs":[]}', '[]', false, '', now(), now() + interval '1 year') RETURNING id)
+                 VALUES (gen_random_uuid(), 'o', 'c', 'party', '{"proofs":[]}', '[]', '[]', '', now(), now() + interval '1 year') RETURNING id)
                INSERT INTO rpt (jti, grant_id, permissions, policy_set, issued_at, expires_at)
                SELECT $1::text, id, '[]', '', now(), $1::timestamptz FROM g`,
       usefulMs: 8 * HOUR_MS,
     },
     refresh_token: {
       insert: `WITH g AS (INSERT INTO uma_grant (id, owner, client_id, kind, gathered, permissions, approved, policy_set, created_at, expires_at)
-                 VALUES (gen_random_uuid(), 'o', 'c', 'party', '{"proofs":[]}', '[]', false, '', now(), now() + interval '1 year') RETURNING id)
+                 VALUES (gen_random_uuid(), 'o', 'c', 'party', '{"proofs":[]}', '[]', '[]', '', now(), now() + interval '1 year') RETURNING id)
                INSERT INTO refresh_token (digest, grant_id, expires_at) SELECT sha256($1::text::bytea), id, $1::timestamptz FROM g`,
       usefulMs: 0,
     },
@@ -78,8 +78,8 @@ describe('expiry of authorization rows', () => {
       usefulMs: 8.5 * HOUR_MS,
     },
     approval_request: {
-      insert: `INSERT INTO approval_request (id, party, client_id, resource_id, resource, scopes, digest, reason, policies, state, created_at, expires_at)
-               VALUES (gen_random_uuid(), 'p', 'c', 'r', '{}', '{}', $1::text, '', '{}', 'pending', now(), $1::timestamptz)`,
+      insert: `INSERT INTO approval_request (id, party, client_id, owner, resource_id, resource, scopes, digest, reason, policies, state, created_at, expires_at)
+               VALUES (gen_random_uuid(), 'p', 'c', 'o', 'r', '{}', '{}', $1::text, '', '{}', 'pending', now(), $1::timestamptz)`,
       usefulMs: 30 * DAY_MS,
     },
     revocation: {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { until } from '../support/until.js';
 import {
   type Answer,
   bearerOf,
@@ -9,6 +10,7 @@ import {
   jsonCall,
   OPERATOR,
   present,
+  standardRule,
   startAuthorization,
   type TestAuthorization,
   ticketIn,
@@ -73,6 +75,57 @@ describe('Requests that wait for the operator', () => {
     expect(answer.body.error_description).to.include('too much Prysm');
   });
 
+  it('F.12, F.28: the decision log says which approval was honoured, and who gave it', async () => {
+    const submitted = await submit();
+    const { id } = await mine();
+    await decide(id, 'approve');
+    expect((await poll(submitted)).status).to.equal(200);
+    const recorded = authz.decisions.filter((decision) => decision.resource.id === resource);
+    expect(recorded.map(({ outcome }) => outcome)).to.deep.equal(['owner_approval', 'owner_approval', 'permit']);
+    expect(recorded[2]?.reason).to.match(new RegExp(`^approved by client:operator \\(request ${id}\\): `));
+  });
+
+  describe('B4: of one grant, what was approved and what was not', () => {
+    /** An RPT with `resource` approved and `plain` permitted, in one grant. */
+    const grant = async (plain: string) => {
+      const submitted = await submit();
+      await decide((await mine()).id, 'approve');
+      const rpt = await poll(submitted);
+      const ticket = ticketIn(await call(guardedUrl(authz.issuer, plain, 'read')));
+      const claim = await walletClaim(authz.issuer, ticket);
+      const upgraded = await present(authz.issuer, CLI, ticket, { ...claim, rpt: rpt.body.access_token });
+      expect(upgraded.body.upgraded, upgraded.text).to.equal(true);
+      return upgraded;
+    };
+    const use = async (rpt: Answer, id: string, scope: string) =>
+      (await call(guardedUrl(authz.issuer, id, scope), bearerOf(rpt))).status;
+    afterEach(() => authz.policies.change(standardRule));
+
+    it('an upgrade without a new approval keeps what was approved, over a policy change', async () => {
+      const plain = await ensure(authz.server, 'plan', `plain-${keys}`, ['read']);
+      const rpt = await grant(plain);
+      authz.policies.change((request) => standardRule(request));
+      await until('every grant to be asked about', 10_000, async () => {
+        const [{ count }] = await authz.database.dataSource.query(
+          'SELECT count(*)::int AS count FROM uma_grant WHERE policy_set <> $1 AND revoked_at IS NULL',
+          [authz.policies.hash()],
+        );
+        return count === 0 || undefined;
+      });
+      expect(await use(rpt, resource, 'instance:create')).to.equal(200);
+      expect(await use(rpt, plain, 'read')).to.equal(200);
+    });
+
+    it('what was permitted and now needs approval is not covered by the approval of another resource', async () => {
+      const plain = await ensure(authz.server, 'plan', `plain-${keys}`, ['read']);
+      const rpt = await grant(plain);
+      authz.policies.change((request) =>
+        request.resource.key === `plain-${keys}` ? 'owner_approval' : standardRule(request),
+      );
+      await until('the grant to end', 10_000, async () => (await use(rpt, plain, 'read')) === 401 || undefined);
+    });
+  });
+
   it('one request is filed, however often it is asked', async () => {
     await Promise.all([submit(), submit(), submit()]);
     expect(
@@ -127,8 +180,8 @@ describe('Requests that wait for the operator', () => {
     const fill = (count: number, party: string, expires = '1 hour') =>
       authz.database.dataSource.query(
         `INSERT INTO approval_request
-           (id, party, client_id, resource_id, resource, scopes, digest, reason, policies, state, created_at, expires_at)
-         SELECT gen_random_uuid(), $2, 'filler', 'r' || n, '{}', '{x}', '', 'r', '{}', 'pending', now(), now() + $3::interval
+           (id, party, client_id, owner, resource_id, resource, scopes, digest, reason, policies, state, created_at, expires_at)
+         SELECT gen_random_uuid(), $2, 'filler', 'operator', 'r' || n, '{}', '{x}', '', 'r', '{}', 'pending', now(), now() + $3::interval
          FROM generate_series(1, $1) n`,
         [count, party, expires],
       );

@@ -13,6 +13,8 @@ import {
   type AuthorizationServer,
   createAuthorizationServer,
   createDecisionLog,
+  createPolicyEngine,
+  OwnerPolicies,
 } from '../../authz/index.js';
 import type { Assessment, AssessRequest, DecisionRecord, PolicyEngine } from '../../authz/policy/types.js';
 import { guardAnswer } from '../../src/http/errors.js';
@@ -39,8 +41,16 @@ export class TestPolicies implements PolicyEngine {
     return `policies-${this.#version}`;
   }
 
+  ownHashes(): ReadonlyMap<string, string> {
+    return new Map();
+  }
+
   fault(): undefined {
     return undefined;
+  }
+
+  ownerFaults(): readonly string[] {
+    return [];
   }
 
   assess(request: AssessRequest): Assessment {
@@ -105,6 +115,8 @@ export async function startAuthorization(
   > & {
     /** Decisions go into the database's own log, which is then served at /decisions. */
     readonly recorded?: true;
+    /** The policies of this folder and those that owners write themselves. */
+    readonly policyFolder?: string;
     readonly idTokenIssuers?: readonly TrustedIssuer[];
     readonly executionNodeUris?: () => readonly string[];
   } = {},
@@ -118,6 +130,7 @@ export async function startAuthorization(
   const decisions: DecisionRecord[] = [];
   const dataKey = shared?.dataKey ?? createDataKey(randomBytes(32));
   const state = { skewMs: 0 };
+  const owned = more.policyFolder === undefined ? undefined : await ownedPolicies(more.policyFolder, database);
   const server = await createAuthorizationServer({
     dataSource: database.dataSource,
     connection: database.connection,
@@ -126,7 +139,8 @@ export async function startAuthorization(
     operator: OPERATOR,
     client: CLIENT,
     platforms: [PLATFORM],
-    policy: more.policy ?? policies,
+    policy: owned?.policy ?? more.policy ?? policies,
+    ...(owned !== undefined && { ownerPolicies: owned.ownerPolicies }),
     ...(more.signIn !== undefined && { signIn: more.signIn }),
     ...(more.clientAddress !== undefined && { clientAddress: more.clientAddress }),
     ...(more.standAside !== undefined && { standAside: more.standAside }),
@@ -167,9 +181,19 @@ export async function startAuthorization(
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
       await server.close();
+      owned?.policy.stop();
+      await owned?.ownerPolicies.close();
       if (shared === undefined) await database.drop();
     },
   };
+}
+
+async function ownedPolicies(folder: string, { dataSource, connection }: TestDatabase) {
+  const logger = createLogger('silent');
+  const clock = { nowMs: () => Date.now() };
+  const ownerPolicies = await OwnerPolicies.open({ dataSource, connection, clock, logger });
+  const policy = await createPolicyEngine({ folder, writableFiles: 'refuse', logger, owners: ownerPolicies });
+  return { ownerPolicies, policy };
 }
 
 function guarded(server: AuthorizationServer): Koa.Middleware {

@@ -123,7 +123,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     8: 'forged signature, foreign domain: 400 JSON, never 5xx',
     9: 'a message over the very first ticket is accepted for it',
     10: 'interval 1–10 s in the sandbox; later polls need no new claim',
-    11: 'GET /authz/requests, approve, deny: the operator’s alone',
+    11: 'GET /authz/requests, approve, deny: the operator’s alone; of another owner’s resources that owner’s',
     12: 'an approval serves one party and one resource',
     13: 'the queue without credential: the UMA 401',
     14: 'a third is the implementation’s share of the fleet’s stake',
@@ -142,6 +142,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     28: 'the policy-set hash stands in each RPT and each recorded decision',
     29: 'a policy change ends what it would now deny',
     30: 'proofs of two kinds join when each was made for its ticket, and no others',
+    31: 'a second resource owner writes policies on its own resources with its PAT',
   }),
   ...listed('B', '', {
     1: 'an RPT is necessary, not sufficient; an approval is for one request digest',
