@@ -28,12 +28,14 @@ interface Watched {
   hash: string | undefined;
   /** Since when it is not the one in force, in milliseconds of the clock. */
   differsSinceMs: number | undefined;
+  /** Since when each look found nobody who has the one in force. */
+  desertedSinceMs: number | undefined;
 }
 
 const LOOK_EVERY_MS = 1_000;
 const CONFIRM_EVERY = "interval '2 seconds'";
 const DESERTED_AFTER = "interval '6 seconds'";
-/** Replicas on one folder need not see an edit at the same moment. */
+/** Replicas on one folder need not see an edit at the same moment, nor confirm at once after the database was away. */
 const GRACE_MS = 3_000;
 
 /**
@@ -55,7 +57,7 @@ export class DocumentsInForce {
   ) {}
 
   watch(document: ReplicatedDocument): void {
-    this.#watched.push({ document, hash: undefined, differsSinceMs: undefined });
+    this.#watched.push({ document, hash: undefined, differsSinceMs: undefined, desertedSinceMs: undefined });
   }
 
   /** The first look; after it one each second. */
@@ -71,8 +73,10 @@ export class DocumentsInForce {
     this.#timer.unref();
   }
 
-  /** Which document differs, for people; undefined when all are those in force. */
+  /** Which document differs, or is not compared yet, for people; undefined when all are those in force. */
   differing(): string | undefined {
+    const unknown = this.#watched.find(({ hash }) => hash === undefined);
+    if (unknown !== undefined) return `${unknown.document.name}: not compared with other replicas' yet`;
     const limit = this.clock.nowMs() - GRACE_MS;
     const stale = this.#watched.find(({ differsSinceMs }) => differsSinceMs !== undefined && differsSinceMs <= limit);
     if (stale === undefined) return undefined;
@@ -104,6 +108,7 @@ export class DocumentsInForce {
   async #compare(watched: Watched, row: Row | undefined): Promise<void> {
     const { document } = watched;
     const hash = document.hash();
+    watched.desertedSinceMs = row?.deserted ? (watched.desertedSinceMs ?? this.clock.nowMs()) : undefined;
     const inForce =
       row?.hash === hash ? await this.#confirm(document.name, hash) : await this.#replace(watched, hash, row);
     if (inForce) watched.differsSinceMs = undefined;
@@ -125,11 +130,14 @@ export class DocumentsInForce {
   }
 
   /** False when what is in force stays so. */
-  async #replace({ document, hash: before }: Watched, hash: string, row: Row | undefined): Promise<boolean> {
+  async #replace(watched: Watched, hash: string, row: Row | undefined): Promise<boolean> {
+    const { document, hash: before, desertedSinceMs } = watched;
     const editedAt = newestEdit(document.paths);
     const reloaded = before !== undefined && before !== hash;
     const edited = before === undefined && row !== undefined && editedAt > row.edited_at;
-    if (row !== undefined && !reloaded && !edited && !row.deserted) return false;
+    const waitedMs = desertedSinceMs === undefined ? 0 : this.clock.nowMs() - desertedSinceMs;
+    const vacant = row === undefined || (row.deserted && (before === undefined || waitedMs >= GRACE_MS));
+    if (!vacant && !reloaded && !edited) return false;
     const rows: unknown[] = await this.dataSource.query(
       `INSERT INTO document_in_force (name, hash, edited_at, confirmed_at) VALUES ($1, $2, $3, now())
        ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, confirmed_at = excluded.confirmed_at,
@@ -142,12 +150,11 @@ export class DocumentsInForce {
   }
 }
 
-/** Modification time of the newest file, folders looked through. */
+/** Modification time of the newest file, folders looked through. What is gone, or leads nowhere as editors' locks do, has none. */
 function newestEdit(paths: readonly string[]): Date {
-  const times = paths.flatMap((path) => {
-    const { mtimeMs } = statSync(path);
-    if (!statSync(path).isDirectory()) return [mtimeMs];
-    return readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => statSync(join(path, name)).mtimeMs);
+  const files = paths.flatMap((path) => {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+    return readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => join(path, name));
   });
-  return new Date(Math.max(0, ...times));
+  return new Date(Math.max(0, ...files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0)));
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { DocumentsInForce } from '../../src/database/documents-in-force.js';
@@ -34,7 +34,7 @@ describe('C3: replicas compare their documents', () => {
     const clock = { nowMs: () => Date.now() + state.skewMs };
     const documents = new DocumentsInForce(database.dataSource, clock, quietLogger);
     documents.watch({ name: 'policies', paths: [path], hash: () => `hash of ${state.text}` });
-    return { documents, edit, later: (ms: number) => (state.skewMs += ms) };
+    return { documents, edit, path, later: (ms: number) => (state.skewMs += ms) };
   }
   const desert = () =>
     database.dataSource.query("UPDATE document_in_force SET confirmed_at = now() - interval '7 seconds'");
@@ -83,7 +83,42 @@ describe('C3: replicas compare their documents', () => {
     expect(older.documents.differing()).to.contain('policies');
     await desert();
     await older.documents.look();
+    older.later(3_000);
+    await older.documents.look();
     expect(older.documents.differing()).to.equal(undefined);
+  });
+
+  it('after the database was away, who looks first takes no place of somebody who is still there', async () => {
+    const first = replica('a', 'one');
+    await first.documents.look();
+    const older = replica('b', 'zero', YESTERDAY);
+    await older.documents.look();
+    await desert();
+    await older.documents.look();
+    expect(older.documents.differing()).to.contain('policies');
+    await first.documents.look();
+    older.later(3_000);
+    await older.documents.look();
+    expect(older.documents.differing()).to.contain('policies');
+    expect(first.documents.differing()).to.equal(undefined);
+  });
+
+  it('before the first look nothing is known to be in force, so nothing is issued or ended', async () => {
+    const { documents } = replica('a', 'one');
+    expect(documents.differing()).to.contain('policies');
+    await documents.look();
+    expect(documents.differing()).to.equal(undefined);
+  });
+
+  it("an editor's lock that leads nowhere hinders no comparison", async () => {
+    const first = replica('a', 'one');
+    await first.documents.look();
+    const second = replica('b', 'zero', YESTERDAY);
+    const lock = join(second.path, '.#rules.cedar');
+    symlinkSync('somebody@somewhere.42', lock);
+    await second.documents.look();
+    rmSync(lock);
+    expect(second.documents.differing()).to.contain('policies');
   });
 
   it('a replica that is closed need not be waited for', async () => {
