@@ -69,6 +69,8 @@ export interface AuthorizationOptions {
   /** RFC 7591 initial access token, for when registration is not open. */
   readonly initialAccessToken?: string;
   readonly lifetimes?: Partial<Lifetimes>;
+  /** A client that was registered and then did nothing is forgotten after so many days; 30. */
+  readonly forgetUnusedClientsDays?: number;
   /** For how many days decisions are kept; 90. */
   readonly keepDecisionsDays?: number;
   /** Requests a second and address below the issuer, and as many tickets a second elsewhere; far above 100. */

@@ -51,6 +51,14 @@ export function oauthAdapter(dataSource: DataSource, clock: Clock) {
   };
 }
 
+/** A client that has done something stays: it no longer expires as one that was never used. */
+export async function keepClient(dataSource: DataSource, clientId: string): Promise<void> {
+  await dataSource.query(
+    `UPDATE oauth_record SET expires_at = NULL WHERE model = 'Client' AND digest = $1 AND expires_at IS NOT NULL`,
+    [digestOf(clientId)],
+  );
+}
+
 /** Are there at least `count` records of this model? Counts no further. */
 export async function hasRecords(dataSource: DataSource, model: string, count: number): Promise<boolean> {
   const rows = await dataSource.query('SELECT 1 FROM oauth_record WHERE model = $1 OFFSET $2 LIMIT 1', [

@@ -1,9 +1,10 @@
 /** oidc-provider's set-up, and the one file that touches its particulars. It serves the token endpoint alone. */
 import { timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import Provider, { type ClientMetadata, type Configuration, type TokenEndpointGrantContext } from 'oidc-provider';
 import type { AuthorizationDeps, Lifetimes } from './deps.js';
 import { UmaGrantError } from './errors.js';
-import { oauthAdapter } from './oauth-adapter.js';
+import { keepClient, oauthAdapter } from './oauth-adapter.js';
 import { digestOf } from './secrets.js';
 import type { SigningKeys } from './signing-key.js';
 
@@ -43,10 +44,29 @@ export function createProvider(setUp: ProviderSetUp): Provider {
   ]);
   provider.registerGrantType('refresh_token', setUp.refresh, ['refresh_token', 'scope']);
   provider.on('grant.error', completeError);
+  const keep = keepUsed(deps);
+  provider.on('grant.success', ({ oidc }) => keep(oidc.client?.clientId));
+  // UMA's errors answer a client that has authenticated.
+  provider.on('grant.error', ({ oidc }, error) => {
+    if (error instanceof UmaGrantError) keep(oidc.client?.clientId);
+  });
   provider.on('server_error', (ctx, fault) =>
     deps.logger.error({ err: fault, path: ctx.path }, 'token endpoint failed'),
   );
   return provider;
+}
+
+/** Marks clients as used, each once while it is remembered. */
+function keepUsed({ dataSource, logger }: AuthorizationDeps): (clientId: string | undefined) => void {
+  const kept = new LRUCache<string, true>({ max: 10_000 });
+  return (clientId) => {
+    if (clientId === undefined || kept.has(clientId)) return;
+    kept.set(clientId, true);
+    keepClient(dataSource, clientId).catch((fault: unknown) => {
+      kept.delete(clientId);
+      logger.warn({ err: fault, clientId }, 'a client could not be marked as used');
+    });
+  };
 }
 
 function compareSecrets(this: { clientSecret?: string | undefined }, actual: string): boolean {

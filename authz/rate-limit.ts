@@ -8,7 +8,7 @@ const ADDRESSES = 10_000;
 /** A burst may take this many seconds' worth at once. */
 const BURST_SECONDS = 4;
 
-/** A token bucket per client address, of the 10,000 that were heard of last. */
+/** A token bucket per client address, or whatever else one counts by, of the 10,000 that were heard of last. */
 export class AddressLimit {
   readonly #buckets = new LRUCache<string, { tokens: number; atMs: number }>({ max: ADDRESSES });
 
@@ -20,8 +20,11 @@ export class AddressLimit {
 
   /** False when the request's address has used up what it may; then nothing is taken. */
   take(request: IncomingMessage): boolean {
+    return this.takeFor(this.addressOf(request));
+  }
+
+  takeFor(address: string): boolean {
     const nowMs = this.clock.nowMs();
-    const address = this.addressOf(request);
     const capacity = this.perSecond * BURST_SECONDS;
     const bucket = this.#buckets.get(address) ?? { tokens: capacity, atMs: nowMs };
     bucket.tokens = Math.min(capacity, bucket.tokens + (Math.max(0, nowMs - bucket.atMs) / 1000) * this.perSecond);
@@ -37,8 +40,15 @@ export class AddressLimit {
 export function rateLimit(limit: AddressLimit): Middleware {
   return (ctx, next) => {
     if (limit.take(ctx.req)) return next();
-    throw new ProtocolError(429, 'too_many_requests', `more than ${limit.perSecond} requests a second`, {
-      'Retry-After': '1',
-    });
+    throw tooMany(`more than ${limit.perSecond} requests a second`);
   };
+}
+
+/** @throws ProtocolError 429: `who` has had what it may. */
+export function requireTake(limit: AddressLimit, who: string, what: string): void {
+  if (!limit.takeFor(who)) throw tooMany(`more than ${limit.perSecond} ${what} a second`);
+}
+
+function tooMany(description: string): ProtocolError {
+  return new ProtocolError(429, 'too_many_requests', description, { 'Retry-After': '1' });
 }

@@ -51,11 +51,13 @@ export const isMetadata = compileSchema<ClientMetadata>({
 
 export interface RegistrationParts {
   /** The provider's client storage. */
-  readonly clients: { upsert(id: string, payload: AdapterPayload): Promise<void> };
+  readonly clients: { upsert(id: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> };
   /** Are there `MAX_CLIENTS` already? */
   full(): Promise<boolean>;
   readonly clock: Clock;
   readonly open: boolean;
+  /** A client that has done nothing for so long after its registration is forgotten. */
+  readonly forgetUnusedSeconds: number;
   readonly initialAccessToken?: string;
 }
 
@@ -72,7 +74,7 @@ export function registrationRoutes(parts: RegistrationParts): Router {
       throw new ProtocolError(503, 'temporarily_unavailable', `no more than ${MAX_CLIENTS} clients`);
     const id = randomUUID();
     const secret = metadata.token_endpoint_auth_method === 'none' ? undefined : randomSecret();
-    await parts.clients.upsert(id, stored(id, metadata, secret));
+    await parts.clients.upsert(id, stored(id, metadata, secret), parts.forgetUnusedSeconds);
     ctx.status = 201;
     ctx.set('Cache-Control', 'no-store');
     ctx.body = {

@@ -43,6 +43,7 @@ import { umaGrant } from './uma-grant.js';
 
 const REQUESTS_PER_SECOND = 500;
 const KEEP_DECISIONS_DAYS = 90;
+const FORGET_UNUSED_CLIENTS_DAYS = 30;
 const QUEUE_RESOURCE = {
   name: 'Requests that wait for the operator',
   type: 'requests',
@@ -141,6 +142,7 @@ function createParts(deps: AuthorizationDeps) {
     reassessment: new Reassessment(operatorId, assessor, grants, resources, standAside, factsReady, deps.logger),
     requestLimit: addressLimit(deps),
     ticketLimit: addressLimit(deps),
+    ownerTicketLimit: addressLimit(deps),
     nowMs: () => clock.nowMs(),
     standAside,
     logger: deps.logger,
@@ -170,7 +172,7 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
   for (const router of [
     discoveryRoutes(deps, parts),
     resourceRoutes(parts.resources, pat, deps.issuer),
-    permissionRoutes(parts.resources, parts.tickets, pat),
+    permissionRoutes(parts.resources, parts.tickets, parts.ownerTicketLimit, pat),
     introspectionRoutes(parts.rpts, pat, deps.issuer),
     revocationRoutes({ ...parts, provider: () => provider }),
     registrationRoutes({
@@ -178,6 +180,7 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
       full: () => hasRecords(deps.dataSource, 'Client', MAX_CLIENTS),
       clock: deps.clock,
       open: options.openRegistration,
+      forgetUnusedSeconds: (options.forgetUnusedClientsDays ?? FORGET_UNUSED_CLIENTS_DAYS) * 86_400,
       ...(options.initialAccessToken !== undefined && { initialAccessToken: options.initialAccessToken }),
     }),
     requestRoutes({ ...parts, resourceId: () => own.queue, patOwner: (ctx) => patOwner(() => provider, ctx) }),

@@ -21,7 +21,11 @@ export interface ConfigFile {
   readonly sign_in?: readonly SignInFile[];
   readonly id_token_issuers?: readonly IdTokenIssuerFile[];
   readonly stake_sources?: readonly StakeSourceFile[];
-  readonly registration?: { readonly open?: boolean; readonly initial_access_token_file?: string };
+  readonly registration?: {
+    readonly open?: boolean;
+    readonly initial_access_token_file?: string;
+    readonly forget_unused_days?: number;
+  };
 }
 
 export interface SignInFile {
@@ -164,7 +168,11 @@ export const validateConfigFile = compileSchema<ConfigFile>({
     registration: {
       type: 'object',
       additionalProperties: false,
-      properties: { open: { type: 'boolean' }, initial_access_token_file: path },
+      properties: {
+        open: { type: 'boolean' },
+        initial_access_token_file: path,
+        forget_unused_days: { type: 'integer', minimum: 1, maximum: 3650 },
+      },
     },
   },
 });

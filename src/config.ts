@@ -53,5 +53,10 @@ export interface Config {
   /** Tokens of staking pools whose finalised balances count as their holders' stake. */
   readonly stakeSources: readonly { readonly name: string; readonly token: string; readonly weiPerToken: bigint }[];
   /** Who may register an OAuth client (RFC 7591): anyone, or who has the initial access token, or nobody. */
-  readonly registration: { readonly open: boolean; readonly initialAccessToken?: string };
+  readonly registration: {
+    readonly open: boolean;
+    readonly initialAccessToken?: string;
+    /** Days after which a client that never did anything is forgotten. */
+    readonly forgetUnusedDays: number;
+  };
 }

@@ -175,6 +175,7 @@ function merge(
     stakeSources: stakeSources(file.stake_sources ?? [], faults),
     registration: withoutUndefined({
       open: file.registration?.open ?? sandbox,
+      forgetUnusedDays: file.registration?.forget_unused_days ?? 30,
       initialAccessToken:
         file.registration?.initial_access_token_file &&
         secretIn(file.registration.initial_access_token_file, 'registration.initial_access_token_file'),

@@ -76,6 +76,7 @@ export async function openAuthorization(surroundings: AuthorizationSurroundings)
     options: {
       requestSubmittedIntervalSeconds: config.requestInterval.submittedSeconds,
       openRegistration: config.registration.open,
+      forgetUnusedClientsDays: config.registration.forgetUnusedDays,
       keepDecisionsDays: config.decisionLog.keepDays,
       ...(config.registration.initialAccessToken !== undefined && {
         initialAccessToken: config.registration.initialAccessToken,

@@ -23,6 +23,12 @@ export function claimNames(policy: Policy): ClaimSet {
   return new Set(policy.ast.conditions.flatMap((clause) => [...mentioned(clause.body)]));
 }
 
+/** Does it name an issuer and read claims without asking whose word they are? `@issuer` itself is advice to clients. */
+export function trustsAnyIssuer(policy: Policy): boolean {
+  const names = claimNames(policy);
+  return policy.annotations.issuer !== undefined && names.size > 0 && !names.has('iss');
+}
+
 /** Does it read anything of the requesting party beside its kind? */
 export function readsParty(policy: Policy): boolean {
   return (

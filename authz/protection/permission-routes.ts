@@ -4,6 +4,7 @@ import { compileSchema, problems } from '../../src/validate.js';
 import { unite } from '../authorization-assessment.js';
 import { invalidRequest, ProtocolError } from '../errors.js';
 import { readJson, unsupported } from '../http.js';
+import { type AddressLimit, requireTake } from '../rate-limit.js';
 import type { WirePermission } from '../rpt.js';
 import { ownerOf } from './pat.js';
 import type { Resources } from './resources.js';
@@ -23,7 +24,13 @@ export const isRequest = compileSchema<WirePermission | WirePermission[]>({
 });
 
 /** The permission endpoint (UMA Federated Authorization 4): one permission or several in, one ticket out. */
-export function permissionRoutes(resources: Resources, tickets: Tickets, pat: Middleware): Router {
+export function permissionRoutes(
+  resources: Resources,
+  tickets: Tickets,
+  /** Of tickets, by owner: whatever addresses it calls from. */
+  limit: AddressLimit,
+  pat: Middleware,
+): Router {
   const router = new Router();
   router.post('/permission', pat, async (ctx) => {
     const body = await readJson(ctx);
@@ -31,6 +38,7 @@ export function permissionRoutes(resources: Resources, tickets: Tickets, pat: Mi
     const wanted = Array.isArray(body) ? body : [body];
     const owner = ownerOf(ctx);
     await requireRegistered(resources, owner, wanted);
+    requireTake(limit, owner, 'tickets');
     const permissions = unite(
       wanted.map((one) => ({ resourceId: one.resource_id, scopes: one.resource_scopes })),
       [],

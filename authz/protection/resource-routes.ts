@@ -1,11 +1,11 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { compileSchema, problems } from '../../src/validate.js';
-import { invalidRequest, notFound } from '../errors.js';
+import { invalidRequest, notFound, ProtocolError } from '../errors.js';
 import { readJson, unsupported } from '../http.js';
 import { ownerOf } from './pat.js';
 import type { Resource, ResourceDocument } from './resource.js';
-import type { Resources } from './resources.js';
+import { MAX_RESOURCES, type Resources } from './resources.js';
 
 const text = { type: 'string', maxLength: 1024 };
 const LOCALIZED = '^(name|description)#[A-Za-z0-9-]{1,35}$';
@@ -39,6 +39,8 @@ export function resourceRoutes(resources: Resources, pat: Middleware, issuer: st
   });
   router.post(collection, pat, async (ctx) => {
     const id = await resources.create(ownerOf(ctx), await readDocument(ctx));
+    if (id === undefined)
+      throw new ProtocolError(403, 'limit_exceeded', `no more than ${MAX_RESOURCES} resources of one owner`);
     ctx.status = 201;
     ctx.set('Location', `${issuer}/resources/${id}`);
     ctx.body = { _id: id };

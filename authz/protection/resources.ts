@@ -7,6 +7,9 @@ import { announce } from '../revocation.js';
 import { randomSecret } from '../secrets.js';
 import { Resource, type ResourceDocument } from './resource.js';
 
+/** Of one owner: whoever may register a client may be an owner. */
+export const MAX_RESOURCES = 20_000;
+
 /** Registered resources. */
 export class Resources {
   constructor(
@@ -67,15 +70,25 @@ export class Resources {
       throw invalidGrant('a resource is gone, or has lost a scope, while this was decided');
   }
 
-  /** Registered over HTTP: its own id is its key. */
-  async create(owner: string, document: ResourceDocument): Promise<string> {
+  /** Registered over HTTP: its own id is its key. Undefined when the owner has `MAX_RESOURCES`; parallel calls may exceed it by a few. */
+  async create(owner: string, document: ResourceDocument): Promise<string | undefined> {
     const id = randomSecret();
-    await this.dataSource.query(
+    const rows = (await this.dataSource.query(
       `INSERT INTO resource (id, owner, type, key, scopes, attributes, document, in_process, created_at)
-       VALUES ($1, $2, $3, $1, $4, '{}', $5, false, $6)`,
-      [id, owner, typeOf(document), document.resource_scopes, JSON.stringify(document), new Date(this.clock.nowMs())],
-    );
-    return id;
+       SELECT $1, $2, $3, $1, $4, '{}', $5, false, $6
+       WHERE NOT EXISTS (SELECT FROM resource WHERE owner = $2 AND NOT in_process OFFSET $7 LIMIT 1)
+       RETURNING id`,
+      [
+        id,
+        owner,
+        typeOf(document),
+        document.resource_scopes,
+        JSON.stringify(document),
+        new Date(this.clock.nowMs()),
+        MAX_RESOURCES - 1,
+      ],
+    )) as unknown[];
+    return rows.length === 0 ? undefined : id;
   }
 
   /**

@@ -95,14 +95,14 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     does: 'a ticket for permissions (Federated Authorization 4)',
     who: PAT,
     body: isRequest,
-    answers: '201 `{ticket}`; 400 `invalid_resource_id`, `invalid_scope`',
+    answers: '201 `{ticket}`; 400 `invalid_resource_id`, `invalid_scope`; 429 (500 a second and owner)',
   },
   'GET /authz/resources': { does: 'ids of registered resources', who: PAT, answers: '200 `["…"]`' },
   'POST /authz/resources': {
     does: 'register a resource (Federated Authorization 3)',
     who: PAT,
     body: isDocument,
-    answers: '201 `{_id}` and `Location`; 400',
+    answers: '201 `{_id}` and `Location`; 400; 403 `limit_exceeded` (20000 of one owner)',
   },
   'GET /authz/resources/{id}': { does: 'its description', who: PAT, answers: '200; 404' },
   'PUT /authz/resources/{id}': {

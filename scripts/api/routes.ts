@@ -46,7 +46,7 @@ function umaEndpoints(): string[] {
     claimsRoutes(anything),
     revocationRoutes(anything),
     registrationRoutes(anything),
-    permissionRoutes(anything, anything, pass),
+    permissionRoutes(anything, anything, anything, pass),
     resourceRoutes(anything, pass, ''),
     introspectionRoutes(anything, pass, ''),
     requestRoutes(anything),

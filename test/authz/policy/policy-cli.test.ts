@@ -34,6 +34,20 @@ describe('ovsb policy', () => {
     expect(ovsbPolicy('check', '--policies', '/nowhere')).to.include({ code: 1 });
   });
 
+  it('check: warns of an @issuer that its condition does not test: it is advice to clients', () => {
+    const policy = (id: string, condition: string) =>
+      `@id("${id}") @issuer("https://id.example") permit (principal, action, resource) when { ${condition} };\n`;
+    const country = 'context.claims has country && context.claims.country == "IE"';
+    const tested = `context.claims has iss && context.claims.iss == "https://id.example" && ${country}`;
+    const folder = policyFolder({ 'x.cedar': policy('any', country) + policy('one', tested) });
+    const run = ovsbPolicy('check', '--policies', folder.path);
+    expect(run.code).to.equal(0);
+    expect(run.err).to.match(/^policies\/x\.cedar:1: warning: any names an @issuer[^\n]*\n$/);
+    expect(JSON.parse(ovsbPolicy('check', '--policies', folder.path, '--json').out).warnings).to.have.length(1);
+    expect(ovsbPolicy('check').err).to.not.include('@issuer');
+    folder.remove();
+  });
+
   it('test: runs the tests beside the policies', () => {
     const run = ovsbPolicy('test', '--json');
     expect(run.code).to.equal(0);
