@@ -204,8 +204,9 @@ export function createHandlers(deps: BrokerDeps) {
       poll(ctx, await living());
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
-      const bindingId = params.binding_id === undefined ? '' : decodeId(params.binding_id, 'binding_id');
-      const buried = await findTombstone(manager, decodeId(params.instance_id ?? '', 'instance_id'), bindingId);
+      const bindingId = params.binding_id === undefined ? '' : await idOf(ctx.req, params.binding_id, 'binding_id');
+      const instanceId = await idOf(ctx.req, params.instance_id, 'instance_id');
+      const buried = await findTombstone(manager, instanceId, bindingId);
       if (!buried) throw error;
       await presentDeleted(ctx, buried, absent);
     }

@@ -80,6 +80,16 @@ describe('broker with the authorization server', () => {
     expect((await broker.asPlatform('GET', `${instance}/last_operation`)).body.state).to.equal('succeeded');
   });
 
+  it('S.1: a broken id is told to nobody without a credential, polls included', async () => {
+    for (const path of ['%ff', '%ff/last_operation', 'x/service_bindings/%00/last_operation']) {
+      const headers = { 'x-broker-api-version': '2.17' };
+      const answer = await fetch(`${broker.origin}/v2/service_instances/${path}`, { headers });
+      expect(answer.status, path).to.equal(401);
+      expect(answer.headers.get('www-authenticate'), path).to.match(/^UMA /);
+      expect((await broker.asPlatform('GET', `/v2/service_instances/${path}`)).status, path).to.equal(400);
+    }
+  });
+
   it('takes parallel provisions of many instances', async () => {
     const ids = await broker.plan('rpc-ethereum/read');
     const put = () => broker.asPlatform('PUT', `/v2/service_instances/${randomUUID()}`, { ...ids, ...CONTEXT });
