@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Facts } from '../../authz/index.js';
 import { DomainError } from '../../src/errors.js';
-import type { Wish } from '../../src/fleet/index.js';
+import { provenStake, type Wish } from '../../src/fleet/index.js';
 import { liveFacts } from '../../src/live-facts.js';
 import { CONSENSUS, EXECUTION, publicKey, type TestFleet, testFleet } from './fleet-support.js';
 
@@ -120,6 +120,20 @@ describe('F provisioning', () => {
     ).to.equal('granted');
     await end('one');
     expect(await codeOf(request(wish('again'))), 'the ended wish frees the stake').to.equal('granted');
+  });
+
+  it('the same stake counts once: validators whose stake pool keys are held on cannot be named as well', async () => {
+    await test.close();
+    test = await testFleet({ stake: provenStake() });
+    for (const index of [7, 8]) test.nodes.withdrawal.set(publicKey(index), WALLET);
+    await test.run('look');
+    const named = (index: number) => wish(`named ${index}`, { publicKeys: [publicKey(index)] });
+    expect(await codeOf(request(wish('pool')))).to.equal('granted');
+    expect(await codeOf(request(named(7))), 'the other one').to.equal('granted');
+    expect(await codeOf(request(named(8)))).to.equal('StakeExceeded');
+    await end('pool');
+    expect(await codeOf(request(named(8))), 'given back').to.equal('granted');
+    expect(await codeOf(request(wish('more')))).to.equal('StakeExceeded');
   });
 
   it('shares one in-flight cap; progress starts what waited', async () => {

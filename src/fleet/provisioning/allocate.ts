@@ -44,7 +44,7 @@ export function checkMembers(members: readonly Pair[], { inventory }: StateDeps)
 
 /**
  * Chooses the wish's keys and allocates them, all or none. The caller holds `lockAllocations`.
- * `kept`: keys the instance keeps from an earlier form of the wish.
+ * `kept`: keys the instance keeps from an earlier form of the wish. Throws with rows written: the caller's transaction ends.
  * @throws DomainError `StakeExceeded`, `KeyNotControlled`, `NoKeys`, `NoCapacity`.
  */
 export async function allocate(
@@ -94,6 +94,22 @@ export async function allocate(
       allocatedAt,
     })),
   );
+  if (wish.publicKeys !== undefined && chosen.length > kept.length) await checkStakeLeft(deps, wish, manager);
+}
+
+/** Validators that are named count no more as stake, so pool keys held on them must be given back first. */
+async function checkStakeLeft({ stake }: ProvisioningDeps, wish: Wish, manager: EntityManager): Promise<void> {
+  if (wish.subjectKind !== 'party') return;
+  const held = await keysHeld(wish, manager);
+  if (held === 0) return;
+  const allowed = wholeKeys(await stake.gweiOf(wish, manager));
+  if (held > allowed) {
+    throw new DomainError(
+      'StakeExceeded',
+      `${held} keys of the pool are in use; without the keys named the stake stands for ${allowed}`,
+      { allowed, held, asked: wish.keys },
+    );
+  }
 }
 
 async function checkStake({ stake }: ProvisioningDeps, wish: Wish, manager: EntityManager): Promise<void> {
