@@ -71,6 +71,18 @@ describe('C1: nodes of another genesis root or chain', () => {
     expect(seen()).to.deep.equal(['teku-geth']);
   });
 
+  it('stay refused while they do not answer', async () => {
+    test.nodes.foreign.add('bn/nimbus-geth');
+    await test.run('look');
+    test.nodes.down.add('bn/nimbus-geth');
+    await test.run('look');
+    expect([...test.fleet.refusedBeaconNodes()]).to.deep.equal(['nimbus-geth']);
+    test.nodes.down.clear();
+    test.nodes.foreign.clear();
+    await test.run('look');
+    expect([...test.fleet.refusedBeaconNodes()]).to.deep.equal([]);
+  });
+
   it('are used again once they are of ours', async () => {
     test.nodes.foreign.add('el/nethermind');
     await test.run('look');

@@ -67,13 +67,19 @@ async function writeStates({ dataSource, clock, logger }: LookDeps, found: reado
   const before = new Map(
     (await dataSource.getRepository(NodeState).find()).map((row) => [`${row.kind} ${row.name}`, row]),
   );
-  const rows = found.map(({ kind, name, state, detail }) => {
+  const rows = found.map(({ kind, name, ...finding }) => {
     const old = before.get(`${kind} ${name}`);
+    const { state, detail } = settled(finding, old);
     if (old?.state !== state)
       logger[state === 'refused' ? 'error' : 'info']({ kind, name, state, detail }, 'node state');
     return { kind, name, state, detail, since: old?.state === state ? old.since : now, checkedAt: now };
   });
   await dataSource.getRepository(NodeState).upsert(rows, ['kind', 'name']);
+}
+
+/** Who does not answer has not become of our network: a foreign node stays refused until it says otherwise. */
+function settled(found: Finding, old: NodeState | undefined): Finding {
+  return found.state === 'down' && old?.state === 'refused' ? { state: 'refused', detail: old.detail } : found;
 }
 
 async function refreshStakes(
