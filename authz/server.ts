@@ -15,6 +15,7 @@ import { renderErrors } from './http.js';
 import { claimsRoutes } from './interaction/claims-routes.js';
 import { SignIn } from './interaction/sign-in.js';
 import { keyRotationJob } from './key-rotation.js';
+import { keyRoutes } from './key-routes.js';
 import { openIdMetadata, uma2Metadata } from './metadata.js';
 import { hasRecords, oauthAdapter } from './oauth-adapter.js';
 import { Pcts } from './pct.js';
@@ -60,10 +61,19 @@ const POLICIES_RESOURCE = {
   attributes: {},
 };
 
+const SIGNING_KEYS_RESOURCE = {
+  name: 'Keys that sign RPTs',
+  type: 'signing-keys',
+  key: 'signing-keys',
+  scopes: ['rotate'],
+  attributes: {},
+};
+
 /** Ids of what this server itself protects. */
 interface OwnResources {
   readonly queue: string;
   readonly policies: string;
+  readonly signingKeys: string;
 }
 
 /** Opens the authorization server: keys, revocation feed, routes. Needs a migrated database. */
@@ -74,6 +84,7 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
   const own: OwnResources = {
     queue: await parts.resources.ensure(deps.operator.clientId, QUEUE_RESOURCE),
     policies: await parts.resources.ensure(deps.operator.clientId, POLICIES_RESOURCE),
+    signingKeys: await parts.resources.ensure(deps.operator.clientId, SIGNING_KEYS_RESOURCE),
   };
   const provider = createProvider({
     deps,
@@ -94,7 +105,9 @@ export async function createAuthorizationServer(deps: AuthorizationDeps): Promis
       keyRotationJob(parts.keys),
       forgetDecisionsJob(deps.dataSource, deps.options.keepDecisionsDays ?? KEEP_DECISIONS_DAYS, deps.logger),
     ],
-    rotateSigningKeys: () => parts.keys.rotate(),
+    rotateSigningKeys: async () => {
+      await parts.keys.rotate();
+    },
     revokeAll: () => parts.grants.revokeAll(),
     onRevocation: (listener) => parts.feed.listen(listener),
     notReady: () =>
@@ -183,6 +196,7 @@ function routes(deps: AuthorizationDeps, parts: Parts, provider: Provider, own: 
       forgetUnusedSeconds: (options.forgetUnusedClientsDays ?? FORGET_UNUSED_CLIENTS_DAYS) * 86_400,
       ...(options.initialAccessToken !== undefined && { initialAccessToken: options.initialAccessToken }),
     }),
+    keyRoutes({ ...parts, resourceId: () => own.signingKeys }),
     requestRoutes({ ...parts, resourceId: () => own.queue, patOwner: (ctx) => patOwner(() => provider, ctx) }),
     ...(deps.ownerPolicies === undefined
       ? []

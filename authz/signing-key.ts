@@ -58,8 +58,17 @@ export class SigningKeys {
   }
 
   /** Signs with a new key from now on; the old ones go on verifying until the RPTs they signed have expired. */
-  async rotate(): Promise<void> {
+  async rotate(): Promise<string> {
     await this.#retireBefore(new Date(this.clock.nowMs()));
+    return this.#keys.signing.kid;
+  }
+
+  /** As `rotate`, and the old ones are forgotten: no token they signed is believed, here at once, elsewhere in half a minute. */
+  async replaceLeaked(): Promise<string> {
+    await this.#retireBefore(new Date(this.clock.nowMs()));
+    await this.dataSource.query('DELETE FROM signing_key WHERE retired_at IS NOT NULL');
+    await this.reload();
+    return this.#keys.signing.kid;
   }
 
   /** As `rotate`, when the key in force is older than this. At every replica at once it happens once. */
@@ -106,10 +115,10 @@ export class SigningKeys {
     return this.#keys.jwks;
   }
 
-  /** The public key of this id; looks again in the database (at most once a second) for one another replica made. */
+  /** The public key of this id; looks again in the database now and then, and (at most once a second) for an unknown one. */
   async find(kid: string | undefined): Promise<CryptoKey | undefined> {
     if (kid === undefined) return undefined;
-    if (!this.#keys.publicKeys.has(kid)) await this.#lookAfter(1000);
+    await this.#lookAfter(this.#keys.publicKeys.has(kid) ? LOOK_MS : 1000);
     return this.#keys.publicKeys.get(kid);
   }
 

@@ -1,5 +1,6 @@
 /** What the code of a route does not say of itself: who may, and what it answers. */
 
+import { isRotation } from '../../authz/key-routes.js';
 import { isRequest } from '../../authz/protection/permission-routes.js';
 import { isDocument } from '../../authz/protection/resource-routes.js';
 import { isMetadata } from '../../authz/registration-routes.js';
@@ -156,6 +157,12 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     who: `${QUEUE('approve')}; or a PAT: its own resources’ requests`,
     body: isVerdict,
     answers: '200, the request; 404; 409 `already_decided`',
+  },
+  'POST /authz/keys/rotate': {
+    does: 'sign RPTs with a new key from now on',
+    who: 'an RPT with `rotate` on the signing keys: the operator',
+    body: isRotation,
+    answers: '200 `{kid}`; 400; 401; 403',
   },
   'GET /authz/decisions': {
     does: 'the decision log, newest first',

@@ -2,6 +2,7 @@
 import type Router from '@koa/router';
 import type { Middleware } from 'koa';
 import { claimsRoutes } from '../../authz/interaction/claims-routes.js';
+import { keyRoutes } from '../../authz/key-routes.js';
 import { uma2Metadata } from '../../authz/metadata.js';
 import { decisionRoutes } from '../../authz/policy/decision-routes.js';
 import { policyRoutes } from '../../authz/policy/owner/policy-routes.js';
@@ -51,6 +52,7 @@ function umaEndpoints(): string[] {
     introspectionRoutes(anything, pass, ''),
     requestRoutes(anything),
     decisionRoutes(anything),
+    keyRoutes(anything),
     policyRoutes(anything, pass),
   ];
   const found = routers.flatMap(endpointsOf).map((each) => each.replace(' ', ' /authz'));

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   pause: async () => (await import('./pause.js')).pauseCommand(),
   resume: async () => (await import('./pause.js')).resumeCommand(),
   fleet: async () => (await import('./fleet.js')).fleetCommand(),
+  keys: async () => (await import('./keys.js')).keysCommand(),
   'validator-clients': async () => (await import('./validator-clients.js')).validatorClientsCommand(),
 };
 

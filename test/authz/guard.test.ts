@@ -8,6 +8,7 @@ import {
   call,
   ensure,
   guardedUrl,
+  jsonCall,
   OPERATOR,
   PLATFORM,
   patOf,
@@ -209,6 +210,36 @@ describe('Guard', () => {
       ['escape'],
     );
     expect(JSON.stringify(stored)).to.not.include('"d"');
+  });
+
+  it('the operator rotates them by POST /keys/rotate; leaked ones verify nothing any more, on the other replica too', async () => {
+    const replica = await startAuthorization({}, authz);
+    try {
+      const url = `${authz.issuer}/keys/rotate`;
+      const challenge = await call(url, { method: 'POST' });
+      expect(challenge.status).to.equal(401);
+      const rpt = await present(authz.issuer, OPERATOR, ticketIn(challenge));
+      const rotate = (body?: unknown, by = rpt.body.access_token as string) => jsonCall(url, 'POST', by, body);
+      const other = await walletRpt(authz.issuer, plan, 'instance:create');
+      expect((await rotate({}, other.body.access_token)).status).to.equal(401);
+      expect((await rotate({ leaked: 'yes' })).body.error).to.equal('invalid_request');
+      const rotated = await rotate();
+      expect(rotated.status, rotated.text).to.equal(200);
+      const use = async (at: TestAuthorization) =>
+        (await call(guardedUrl(at.issuer, plan, 'instance:create'), bearerOf(other))).status;
+      expect([await use(authz), await use(replica)]).to.deep.equal([200, 200]);
+
+      const { kid } = (await rotate({ leaked: true })).body;
+      expect((await call(`${authz.issuer}/jwks`)).body.keys.map((key: { kid: string }) => key.kid)).to.deep.equal([
+        kid,
+      ]);
+      replica.skewMs = 30_000;
+      expect([await use(authz), await use(replica)]).to.deep.equal([401, 401]);
+      const fresh = await walletRpt(authz.issuer, plan, 'instance:create');
+      expect(decodeProtectedHeader(fresh.body.access_token as string).kid).to.equal(kid);
+    } finally {
+      await replica.close();
+    }
   });
 
   it('a signing key serves 90 days; the other replica signs with its successor within half a minute', async () => {
