@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { Middleware } from 'koa';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../src/clock.js';
@@ -8,7 +9,7 @@ const ADDRESSES = 10_000;
 /** A burst may take this many seconds' worth at once. */
 const BURST_SECONDS = 4;
 
-/** A token bucket per client address, or whatever else one counts by, of the 10,000 that were heard of last. */
+/** A token bucket per client address (of IPv6 a /64), or whatever else one counts by, of the 10,000 that were heard of last. */
 export class AddressLimit {
   readonly #buckets = new LRUCache<string, { tokens: number; atMs: number }>({ max: ADDRESSES });
 
@@ -20,7 +21,7 @@ export class AddressLimit {
 
   /** False when the request's address has used up what it may; then nothing is taken. */
   take(request: IncomingMessage): boolean {
-    return this.takeFor(this.addressOf(request));
+    return this.takeFor(networkOf(this.addressOf(request)));
   }
 
   takeFor(address: string): boolean {
@@ -34,6 +35,15 @@ export class AddressLimit {
     bucket.tokens -= 1;
     return true;
   }
+}
+
+/** IPv4 addresses as they are; of IPv6 the first 64 bits, for whoever has one such address has the others of its /64 too (RFC 4291, 2.5.1). */
+function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0');
+  const groups = [...head, ...zeros, ...tail].slice(0, 4);
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':');
 }
 
 /** @throws ProtocolError 429. */
