@@ -227,6 +227,8 @@ describe('Hostile input, generated: every endpoint below /authz', () => {
     const owner = await register(authz.issuer, { claims_redirect_uris: ['https://dapp.example/back'] });
     const operatorRpt = await present(authz.issuer, OPERATOR, ticketIn(await call(`${authz.issuer}/requests`)));
     const policiesRpt = await present(authz.issuer, OPERATOR, ticketIn(await call(`${authz.issuer}/decisions`)));
+    const rotation = await call(`${authz.issuer}/keys/rotate`, { method: 'POST' });
+    const keysRpt = await present(authz.issuer, OPERATOR, ticketIn(rotation));
     const pat = await patOf(authz.issuer, owner);
     const wallet = await walletRpt(authz.issuer, ids.plan ?? '', 'read');
     known['/claims'] = `client_id=${owner.clientId}&claims_redirect_uri=${percent('https://dapp.example/back')}`;
@@ -240,6 +242,7 @@ describe('Hostile input, generated: every endpoint below /authz', () => {
       owner: basic(owner),
       queue: `Bearer ${operatorRpt.body.access_token}`,
       log: `Bearer ${policiesRpt.body.access_token}`,
+      keys: `Bearer ${keysRpt.body.access_token}`,
       wallet: `Bearer ${wallet.body.access_token}`,
       broken: 'Bearer ..',
       odd: `Basic ${Buffer.from(`${MARKER}\0:\ud800`).toString('base64')}`,
@@ -303,6 +306,7 @@ describe('Hostile input, generated: every endpoint below /authz', () => {
     ['POST', '/requests/:id/approve', ['queue', 'wallet']],
     ['POST', '/requests/:id/deny', ['queue', 'wallet']],
     ['GET', '/decisions', ['log']],
+    ['POST', '/keys/rotate', ['keys', 'wallet']],
   ];
   for (const [method, path, users] of endpoints) {
     it(`${method} ${path}`, async () => {

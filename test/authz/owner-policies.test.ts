@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { until } from '../support/until.js';
 import { type PolicyFolder, policyFolder } from './policy/support/folder.js';
 import {
@@ -161,6 +162,33 @@ describe('Policies that a second resource owner writes itself', () => {
     const id = await photo(other);
     await policies('PUT', other.pat, FRIEND);
     expect((await ask(other, id)).status).to.equal(200);
+  });
+
+  it('generated text: accepted or refused with its place, never a failure, and what stood before stays', async () => {
+    await policies('PUT', owner.pat, FRIEND);
+    const pieces = [
+      'permit',
+      'forbid',
+      '(principal, action, resource)',
+      ';',
+      '@id("x")',
+      '"',
+      '//',
+      'when {',
+      '}',
+      '\ud83d\ude00',
+      'has',
+    ];
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 300 }),
+      fc.array(fc.constantFrom(...pieces), { maxLength: 30 }).map((words) => words.join(' ')),
+    );
+    for (const one of fc.sample(text, 12)) {
+      const answer = await policies('PUT', owner.pat, one);
+      expect(answer.status, JSON.stringify(one)).to.be.oneOf([200, 400]);
+      if (answer.status === 200) await policies('PUT', owner.pat, FRIEND);
+      else expect((await policies('GET', owner.pat)).text).to.equal(FRIEND);
+    }
   });
 
   it('ETag and If-Match: of two writers that read the same, one is told 412', async () => {

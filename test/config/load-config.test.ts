@@ -122,9 +122,16 @@ describe('the configuration', () => {
       { issuer: 'https://id.example', audience: 'ovsb', requireNonce: true },
       { issuer: 'https://cluster.example', jwksUri: 'https://cluster.example/keys' },
     ]);
-    expect(config.registration).to.deep.equal({ open: false, initialAccessToken: 'at-the-issuer' });
+    expect(config.registration).to.deep.equal({
+      open: false,
+      forgetUnusedDays: 30,
+      initialAccessToken: 'at-the-issuer',
+    });
     expect(load('chain_id: 1').signIn).to.deep.equal([]);
-    expect(loadConfig({ mode: 'sandbox', environment: {} }).registration).to.deep.equal({ open: true });
+    expect(loadConfig({ mode: 'sandbox', environment: {} }).registration).to.deep.equal({
+      open: true,
+      forgetUnusedDays: 30,
+    });
   });
 
   it('OpenID issuers: twice, over plain HTTP or without their secret are faults with their place', () => {
