@@ -138,10 +138,8 @@ export function createFleet(options: FleetOptions): Fleet {
       .sort((a, b) => rankOf(a.name) - rankOf(b.name));
   };
   const { poolTokens: tokens = [] } = options;
-  const stake =
-    tokens.length === 0
-      ? options.stake
-      : withPoolTokens(options.stake, new PoolTokens({ dataSource, tokens, nodes: executionNodes, clock, logger }));
+  const poolTokens = new PoolTokens({ dataSource, tokens, nodes: executionNodes, clock, logger });
+  const stake = tokens.length === 0 ? options.stake : withPoolTokens(options.stake, poolTokens);
   const stakeCheck = new StakeCheck(dataSource, stake, logger);
   const provisioning: FleetProvisioning = {
     ...createProvisioning({
@@ -168,7 +166,14 @@ export function createFleet(options: FleetOptions): Fleet {
       },
       { name: 'plan', schedule: '*/30 * * * * *', run: () => planInAutoMode(plans) },
       // An epoch of 384 s has one run at least.
-      { name: 'stakes', schedule: '20 */6 * * * *', run: (signal) => stakeCheck.run(signal) },
+      {
+        name: 'stakes',
+        schedule: '20 */6 * * * *',
+        async run(signal) {
+          await poolTokens.forgetOld();
+          await stakeCheck.run(signal);
+        },
+      },
       { name: 'dispatch', schedule: '* * * * * *', run: () => dispatchPlan(plans) },
     ],
     facts: {

@@ -85,6 +85,18 @@ describe('stake_sources: a pool token’s finalised balance is its holder’s st
     expect(await request(unsure, 1)).to.equal('StakeExceeded');
   });
 
+  it('leaves nothing behind of wallets that only asked', async () => {
+    await open([{ token: TOKEN, weiPerToken: ETHER }]);
+    const rows = async () => (await test.database.dataSource.query('SELECT address FROM pool_balance')).length;
+    for (const digits of ['d1', 'd2', 'd3']) await told(wallet(digits));
+    await test.run('stakes');
+    expect(await rows()).to.equal(3);
+    await forget();
+    await told(wallet('d1'));
+    await test.run('stakes');
+    expect(await rows()).to.equal(1);
+  });
+
   it('is checked again every epoch: who has sold is named in the log’s count and a warning, and keeps its keys', async () => {
     await open([{ token: TOKEN, weiPerToken: ETHER }]);
     const [seller, buyer] = [wallet('c1'), wallet('c2')];

@@ -1,4 +1,4 @@
-import { type DataSource, type EntityManager, In } from 'typeorm';
+import { type DataSource, type EntityManager, In, LessThanOrEqual } from 'typeorm';
 import type { Clock } from '../../clock.js';
 import { reasonOf } from '../../errors.js';
 import type { Logger } from '../../logger.js';
@@ -61,6 +61,14 @@ export class PoolTokens {
     const rows = tokens.map(({ token }, i) => ({ token, address, gwei: balances[i] ?? 0n, seenAt }));
     await dataSource.getRepository(PoolBalance).upsert(rows, ['token', 'address']);
     return balances.reduce((sum, gwei) => sum + gwei, 0n);
+  }
+
+  /** Balances that count no more: anybody can bring wallets, and nobody need come back. */
+  async forgetOld(): Promise<void> {
+    const { dataSource, clock } = this.deps;
+    await dataSource
+      .getRepository(PoolBalance)
+      .delete({ seenAt: LessThanOrEqual(new Date(clock.nowMs() - COUNTS_MS)) });
   }
 
   async #read(token: PoolToken, address: string): Promise<bigint | undefined> {
