@@ -150,12 +150,9 @@ export class Resources {
     return true;
   }
 
-  /** Registers or updates the resource of this owner, type and key; keeps its id. */
-  async ensure(
-    owner: string,
-    description: ResourceDescription,
-    manager: EntityManager = this.dataSource.manager,
-  ): Promise<string> {
+  /** Registers or updates the resource of this owner, type and key; keeps its id. Scopes left out end as in `replace`. */
+  async ensure(owner: string, description: ResourceDescription, manager?: EntityManager): Promise<string> {
+    if (manager === undefined) return this.dataSource.transaction((own) => this.ensure(owner, description, own));
     const [row] = (await manager.query(
       `WITH before AS (SELECT scopes FROM resource WHERE owner = $2 AND type = $3 AND key = $4)
        INSERT INTO resource (id, owner, type, key, scopes, attributes, document, in_process, created_at)

@@ -149,6 +149,27 @@ describe('A resource that loses a scope', () => {
     expect((await present(authz.issuer, OPERATOR, operator)).body.error).to.equal('invalid_scope');
   });
 
+  it('R.12: an in-process resource loses a scope with all that hangs on it, or not at all', async () => {
+    const describe = (scopes: readonly string[]) => ensure(authz.server, 'plan', 'cut short', scopes);
+    const id = await describe(['read', 'update']);
+    const rpt = await walletRpt(authz.issuer, id, 'update');
+    const { dataSource } = authz.database;
+    await dataSource.query(
+      `CREATE FUNCTION no_revocation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`,
+    );
+    await dataSource.query(
+      'CREATE TRIGGER no_revocation BEFORE INSERT ON revocation FOR EACH ROW EXECUTE FUNCTION no_revocation()',
+    );
+    try {
+      expect(await describe(['read']).catch(() => 'failed')).to.equal('failed');
+    } finally {
+      await dataSource.query('DROP FUNCTION no_revocation CASCADE');
+    }
+    expect((await call(guardedUrl(authz.issuer, id, 'update'), bearerOf(rpt))).status).to.equal(200);
+    await describe(['read']);
+    expect((await call(guardedUrl(authz.issuer, id, 'update'), bearerOf(rpt))).status).to.equal(401);
+  });
+
   it('R.12, B4: policies that change meanwhile still end or keep the rest by what they say of it', async () => {
     const id = await create();
     const rpt = await present(authz.issuer, CLIENT, await ticketFor(id, ['view', 'print']));
