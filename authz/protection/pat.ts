@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
-import { ProtocolError } from '../errors.js';
+import { ProtocolError, unreachable } from '../errors.js';
 import { PAT_SCOPE } from '../provider.js';
 
 /** Whose PAT the request carries: the resource owner, which is also the resource server (UMA Federated Authorization 1.3). */
@@ -21,9 +21,14 @@ export function requirePat(provider: () => Provider, issuer: string): Middleware
   };
 }
 
-/** The owner whose PAT the request carries; undefined for none, and for whatever else it carries. */
+/**
+ * The owner whose PAT the request carries; undefined for none, and for whatever else it carries.
+ * @throws UnreachableError when the database cannot be asked.
+ */
 export async function patOwner(provider: () => Provider, ctx: Context): Promise<string | undefined> {
-  const pat = await tokenOf(provider, ctx);
+  const pat = await tokenOf(provider, ctx).catch((fault: unknown) => {
+    throw unreachable(fault);
+  });
   return pat?.scopes.has(PAT_SCOPE) === true ? pat.clientId : undefined;
 }
 
