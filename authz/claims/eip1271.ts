@@ -78,7 +78,7 @@ export class ContractSignatures {
       const gas = `0x${GAS.toString(16)}`;
       const answer = await call(uri, 'eth_call', [{ to: address, data, gas }, place], deadline).catch(
         (thrown: unknown) => {
-          if (thrown instanceof ExecutionError) return undefined;
+          if (thrown instanceof NodeError && thrown.isOfTheContract) return undefined;
           throw thrown;
         },
       );
@@ -97,13 +97,29 @@ async function call(uri: string, method: string, params: readonly unknown[], sig
     redirect: 'error',
     signal,
   });
-  const body = JSON.parse(await limitedText(response)) as { result?: unknown; error?: { message?: string } };
-  if (body.error !== undefined) throw new ExecutionError(body.error.message ?? method);
+  const body = JSON.parse(await limitedText(response)) as { result?: unknown; error?: RpcError };
+  if (body.error !== undefined) throw new NodeError(method, body.error);
   return body.result;
 }
 
-/** The node answered, with an error: for eth_call a revert. */
-class ExecutionError extends Error {}
+interface RpcError {
+  readonly code?: number;
+  readonly message?: string;
+}
+
+/** geth, Erigon and Reth say 3 for a revert, Nethermind −32015 for whatever its machine met. */
+const CONTRACT_CODES: readonly unknown[] = [3, -32015];
+const CONTRACT_WORDS = /revert|out ?of ?gas|invalid ?(opcode|jump)|stack|vm execution|evm error|bad instruction/i;
+
+/** The node answered with an error: its own (a limit, a state it has not), or what running the contract came to. */
+class NodeError extends Error {
+  readonly isOfTheContract: boolean;
+
+  constructor(method: string, { code, message = '' }: RpcError) {
+    super(`${method}: ${message}`);
+    this.isOfTheContract = CONTRACT_CODES.includes(code) || CONTRACT_WORDS.test(message);
+  }
+}
 
 function unavailable(why: string): BadClaims {
   return bad('unavailable', `the execution node cannot say whether a contract account signed: ${why}`);

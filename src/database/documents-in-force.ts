@@ -35,6 +35,8 @@ interface Watched {
 const LOOK_EVERY_MS = 1_000;
 const CONFIRM_EVERY = "interval '2 seconds'";
 const DESERTED_AFTER = "interval '6 seconds'";
+/** Longer than between two confirmations, and shorter than it takes to be deserted by more than one look. */
+const GIVEN_UP = "interval '4 seconds'";
 /** Replicas on one folder need not see an edit at the same moment, nor confirm at once after the database was away. */
 const GRACE_MS = 3_000;
 
@@ -93,13 +95,14 @@ export class DocumentsInForce {
     }
   }
 
-  /** What only this process has need not be waited for by the next. */
+  /** What only this process has is soon given up: peers that have it too confirm it before that. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#looking;
     for (const { document, hash } of this.#watched) {
       await this.dataSource.query(
-        "UPDATE document_in_force SET confirmed_at = '-infinity' WHERE name = $1 AND hash = $2",
+        `UPDATE document_in_force SET confirmed_at = least(confirmed_at, now() - ${GIVEN_UP})
+         WHERE name = $1 AND hash = $2`,
         [document.name, hash],
       );
     }

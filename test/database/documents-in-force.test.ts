@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { DocumentsInForce } from '../../src/database/documents-in-force.js';
 import { type TestDatabase, temporaryFolder, testDatabase } from '../support/database.js';
 import { quietLogger } from '../support/quiet-logger.js';
+import { until } from '../support/until.js';
 
 const YESTERDAY = new Date(Date.now() - 86_400_000);
 
@@ -36,8 +37,10 @@ describe('C3: replicas compare their documents', () => {
     documents.watch({ name: 'policies', paths: [path], hash: () => `hash of ${state.text}` });
     return { documents, edit, path, later: (ms: number) => (state.skewMs += ms) };
   }
-  const desert = () =>
-    database.dataSource.query("UPDATE document_in_force SET confirmed_at = now() - interval '7 seconds'");
+  const desert = (seconds = 7) =>
+    database.dataSource.query('UPDATE document_in_force SET confirmed_at = confirmed_at - make_interval(secs => $1)', [
+      seconds,
+    ]);
 
   it('the same documents are in force everywhere', async () => {
     const [first, second] = [replica('a', 'one'), replica('b', 'one')];
@@ -121,13 +124,30 @@ describe('C3: replicas compare their documents', () => {
     expect(second.documents.differing()).to.contain('policies');
   });
 
-  it('a replica that is closed need not be waited for', async () => {
+  it('of a replica that is closed the next takes the place within seconds', async () => {
     const first = replica('a', 'one');
     await first.documents.look();
     await first.documents.close();
-    const older = replica('b', 'zero', YESTERDAY);
+    await until('the next one starts', 15_000, async () => {
+      const older = replica('b', 'zero', YESTERDAY);
+      await older.documents.look();
+      return older.documents.differing() === undefined || undefined;
+    });
+  });
+
+  it('a replica that is closed gives up nothing that another one has too', async () => {
+    const [first, second] = [replica('a', 'one'), replica('b', 'one')];
+    await first.documents.look();
+    await second.documents.look();
+    await first.documents.close();
+    const older = replica('c', 'zero', YESTERDAY);
     await older.documents.look();
-    expect(older.documents.differing()).to.equal(undefined);
+    expect(older.documents.differing()).to.contain('policies');
+    await second.documents.look();
+    await desert(2);
+    const again = replica('c', 'zero', YESTERDAY);
+    await again.documents.look();
+    expect(again.documents.differing()).to.contain('policies');
   });
 
   it('of two edits at once one is in force', async () => {

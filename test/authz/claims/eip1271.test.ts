@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { Hex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
@@ -87,6 +90,25 @@ describe('B6: claims: EIP-1271 contract wallets on anvil', () => {
   it('is unavailable, not refused, when the node is away or its safe block older than two epochs', async () => {
     expect(await present(CONTRACT, byOwner, Date.now(), 'http://127.0.0.1:1')).to.include({ problem: 'unavailable' });
     expect(await present(CONTRACT, byOwner, Date.now() + 3_600_000)).to.include({ problem: 'unavailable' });
+  });
+
+  it('an error of the node itself says nothing of the contract', async () => {
+    const limited = createServer((request, response) => {
+      void text(request).then(async (body) => {
+        const busy = { jsonrpc: '2.0', id: 1, error: { code: -32005, message: 'limit exceeded' } };
+        const forwarded = () => fetch(uri, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+        response.end(body.includes('"eth_call"') ? JSON.stringify(busy) : await (await forwarded()).text());
+      });
+    });
+    await new Promise<void>((resolve) => limited.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = limited.address() as AddressInfo;
+      const answer = await present(CONTRACT, byOwner, Date.now(), `http://127.0.0.1:${port}`);
+      expect(answer).to.include({ problem: 'unavailable' });
+    } finally {
+      limited.close();
+      limited.closeAllConnections();
+    }
   });
 
   it('asks the nodes of the moment, not those of the start, in their order until one can say', async () => {
