@@ -162,6 +162,26 @@ describe('F planner: properties', () => {
     );
   });
 
+  it('a soft wish that costs the swap it is worth stays as it is, also when planned again', async () => {
+    const keys = [
+      { ...key(0, 'lighthouse-besu'), wish: { kind: 'soft', consensus: 'nimbus' } as const },
+      { ...key(1, 'nimbus-besu'), frozen: true },
+      key(2, 'nimbus-besu'),
+      { ...key(3, 'nimbus-besu'), frozen: true, wish: { kind: 'hard', consensus: 'nimbus' } as const },
+      key(4, 'nimbus-besu'),
+    ];
+    const clients = ['nimbus', 'lighthouse'].map((consensus) => ({ consensus, execution: 'besu', capacity: 3 }));
+    const bounds = [
+      { layer: 'consensus', name: 'lighthouse', max: 0.66 },
+      { layer: 'consensus', name: 'nimbus', max: 0.66 },
+      { layer: 'execution', name: 'besu', max: 0.5 },
+    ] as const;
+    const crowded = fleet(clients, keys, bounds, 8);
+    const plan = await makePlan(crowded, solver);
+    expect(plan.moves).to.have.length(1);
+    expect((await makePlan(applied(crowded, plan.moves), solver)).moves).to.deep.equal([]);
+  });
+
   it('planning again after applying gives no moves; a bigger budget is never worse', async () => {
     await fc.assert(
       fc.asyncProperty(smallFleet(false), async (small) => {

@@ -8,6 +8,11 @@ const SOFT_WISH_COST = 2;
 const HARD_WISH_WEIGHT = 10_000;
 /** Missing the inner target only, against missing the outer one. */
 const INNER_WEIGHT = 0.001;
+/**
+ * A move, against one unit of stake one step higher: of plans alike in price and spread the one with the fewest moves. So
+ * planning again after the moves gives none: what it could find instead, with those before it, would have been as good at first.
+ */
+const MOVE_TIE = 1.37e-4;
 /** Steps of the piecewise linear measure of concentration: 5 % of the stake each. */
 const SPREAD_STEP = 0.05;
 
@@ -23,7 +28,7 @@ export type Goal =
 /** `o<class>_<cell>` keys that leave, `i<class>_<cell>` keys that arrive; rows `u<bound>`, `l<bound>` for duals. */
 export function formulate(input: PlannerInput, limits: readonly Limit[], total: number, goal: Goal): LinearProgram {
   const program = new LinearProgram();
-  const flows = addFlows(program, input, goal.kind === 'moves');
+  const flows = addFlows(program, input, goal.kind);
   const violations: Term[] = [];
   addWishes(program, flows, goal, violations);
   addCapacity(program, input, flows);
@@ -54,7 +59,7 @@ interface Flows {
   readonly outsideHard: { readonly name: string; readonly terms: Term[]; readonly keys: number }[];
 }
 
-function addFlows(program: LinearProgram, input: PlannerInput, priced: boolean): Flows {
+function addFlows(program: LinearProgram, input: PlannerInput, goal: Goal['kind']): Flows {
   const flows: Flows = {
     keys: input.cells.map(() => []),
     stake: input.cells.map(() => []),
@@ -64,7 +69,7 @@ function addFlows(program: LinearProgram, input: PlannerInput, priced: boolean):
     outsideHard: [],
   };
   input.classes.forEach((group, k) => {
-    addClass(program, input, group, k, flows, priced);
+    addClass(program, input, group, k, flows, goal);
   });
   return flows;
 }
@@ -75,7 +80,7 @@ function addClass(
   group: KeyClass,
   k: number,
   flows: Flows,
-  priced: boolean,
+  goal: Goal['kind'],
 ): void {
   const counts = new Map(group.counts);
   const all = group.counts.reduce((sum, [, keys]) => sum + keys, 0);
@@ -83,7 +88,8 @@ function addClass(
   const outside: Term[] = [];
   let outsideKeys = 0;
   const add = (name: string, cost: number, upper: number, sign: 1 | -1, c: number) => {
-    program.variable(name, priced ? cost : 0, upper, true);
+    const tie = goal === 'spread' && sign < 0 ? MOVE_TIE : 0;
+    program.variable(name, goal === 'moves' ? cost : tie, upper, true);
     if (cost !== 0) flows.price.push([cost, name]);
     flows.keys[c]?.push([sign, name]);
     flows.stake[c]?.push([sign * group.stake, name]);
