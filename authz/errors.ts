@@ -66,6 +66,11 @@ const UNREACHABLE = {
   headers: { Warning: '199 - "UMA Authorization Server Unreachable"' },
 } as const;
 
+/** 429: the same may be asked again in a second. */
+export function tooMany(description: string): ProtocolError {
+  return new ProtocolError(429, 'too_many_requests', description, { 'Retry-After': '1' });
+}
+
 /** One address asks for more tickets than anybody needs; each is a row. */
 export function tooManyTickets(): DomainError<GuardCode> {
   return new DomainError<GuardCode>('TooManyRequests', 'too many tickets were asked for from this address', {

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Middleware } from 'koa';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../src/clock.js';
-import { ProtocolError } from './errors.js';
+import { tooMany } from './errors.js';
 
 const ADDRESSES = 10_000;
 /** A burst may take this many seconds' worth at once. */
@@ -57,8 +57,4 @@ export function rateLimit(limit: AddressLimit): Middleware {
 /** @throws ProtocolError 429: `who` has had what it may. */
 export function requireTake(limit: AddressLimit, who: string, what: string): void {
   if (!limit.takeFor(who)) throw tooMany(`more than ${limit.perSecond} ${what} a second`);
-}
-
-function tooMany(description: string): ProtocolError {
-  return new ProtocolError(429, 'too_many_requests', description, { 'Retry-After': '1' });
 }

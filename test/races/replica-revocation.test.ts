@@ -2,16 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, copyFileSync, cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type Answer, fetchJson } from '../../src/cli/uma-client.js';
+import { type Answer, fetchJson, umaChallenge } from '../../src/cli/uma-client.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { ROOT } from '../../src/paths.js';
 import { BrokerProcess, freePort } from '../support/broker-process.js';
 import { temporaryFolder } from '../support/database.js';
-import { platformCall } from '../support/operator.js';
+import { operatorBasic, operatorToken, platformCall } from '../support/operator.js';
 import { quietLogger } from '../support/quiet-logger.js';
 import { until } from '../support/until.js';
 
-const UMA_GRANT = 'urn:ietf:params:oauth:grant-type:uma-ticket';
 /** It takes far less than a second; a machine under load is given more, and no test asserts a time. */
 const REACHES_WITHIN_MS = 10_000;
 
@@ -51,19 +50,9 @@ describe('races: two broker processes on one PostgreSQL', function () {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  const operator = () => {
-    const { client_id, client_secret } = first.credentials.operator;
-    return `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`;
-  };
-
   /** An RPT of the first's authorization server for what the 401 asks. */
-  async function rptFor({ headers }: Answer): Promise<string> {
-    const ticket = /ticket="([^"]+)"/.exec(headers.get('www-authenticate') ?? '')?.[1] ?? '';
-    const token = await fetchJson(`${first.baseUrl}/authz/token`, {
-      method: 'POST',
-      headers: { authorization: operator() },
-      body: new URLSearchParams({ grant_type: UMA_GRANT, ticket }),
-    });
+  async function rptFor(refused: Answer): Promise<string> {
+    const token = await operatorToken(first, umaChallenge(refused)?.ticket ?? '');
     expect(token.status, JSON.stringify(token.body)).to.equal(200);
     return String(token.body.access_token);
   }
@@ -72,7 +61,7 @@ describe('races: two broker processes on one PostgreSQL', function () {
     const { body } = await fetchJson(`${first.baseUrl}/authz/.well-known/uma2-configuration`);
     const revoked = await fetchJson(String(body.revocation_endpoint), {
       method: 'POST',
-      headers: { authorization: operator() },
+      headers: { authorization: operatorBasic(first) },
       body: new URLSearchParams({ token }),
     });
     expect(revoked.status).to.equal(200);
@@ -138,7 +127,7 @@ describe('races: two broker processes on one PostgreSQL', function () {
     expect(await ready(first)).to.equal(200);
     const token = await fetchJson(`${second.baseUrl}/authz/token`, {
       method: 'POST',
-      headers: { authorization: operator() },
+      headers: { authorization: operatorBasic(first) },
       body: new URLSearchParams({ grant_type: 'client_credentials' }),
     });
     expect([token.status, token.body.error]).to.deep.equal([503, 'temporarily_unavailable']);

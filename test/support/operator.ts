@@ -1,7 +1,5 @@
-import { type Answer, fetchJson } from '../../src/cli/uma-client.js';
+import { type Answer, fetchJson, UMA_GRANT, umaChallenge } from '../../src/cli/uma-client.js';
 import type { BrokerProcess } from './broker-process.js';
-
-const UMA_GRANT = 'urn:ietf:params:oauth:grant-type:uma-ticket';
 
 /** The operator over HTTP: a ticket of the refused call, its own client authentication, the call again (product.md). */
 export class Operator {
@@ -20,17 +18,27 @@ export class Operator {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     const refused = await send();
-    const ticket = /ticket="([^"]+)"/.exec(refused.headers.get('www-authenticate') ?? '')?.[1];
-    if (refused.status !== 401 || ticket === undefined) return refused;
-    const { client_id, client_secret } = this.broker.credentials.operator;
-    const token = await fetchJson(`${this.broker.baseUrl}/authz/token`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}` },
-      body: new URLSearchParams({ grant_type: UMA_GRANT, ticket }),
-    });
+    const challenge = umaChallenge(refused);
+    if (challenge === undefined) return refused;
+    const token = await operatorToken(this.broker, challenge.ticket);
     if (token.status !== 200) return token;
     return send(String(token.body.access_token));
   }
+}
+
+/** The operator's own client authentication (RFC 6749 2.3.1). */
+export function operatorBasic({ credentials }: BrokerProcess): string {
+  const { client_id, client_secret } = credentials.operator;
+  return `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`;
+}
+
+/** What the token endpoint answers the operator's client for a ticket. */
+export function operatorToken(broker: BrokerProcess, ticket: string): Promise<Answer> {
+  return fetchJson(`${broker.baseUrl}/authz/token`, {
+    method: 'POST',
+    headers: { authorization: operatorBasic(broker) },
+    body: new URLSearchParams({ grant_type: UMA_GRANT, ticket }),
+  });
 }
 
 /** The platform's basic account on the OSB API. */

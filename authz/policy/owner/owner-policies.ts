@@ -4,7 +4,7 @@ import type { DatabaseConnection } from '../../../src/database/connection.js';
 import { createNotifier, type Notifier } from '../../../src/database/notifier.js';
 import { reasonOf } from '../../../src/errors.js';
 import type { Logger } from '../../../src/logger.js';
-import { ProtocolError } from '../../errors.js';
+import { tooMany } from '../../errors.js';
 import { type Fault, PolicyFault } from '../fault.js';
 import { documentFaultsApart } from '../validate-apart.js';
 import type { OwnerText } from './check-documents.js';
@@ -150,8 +150,7 @@ export class OwnerPolicies {
 
   /** One writer's check at a time. A document that ends the checking thread is a bad one. */
   #check(document: OwnerText, schema: string): Promise<readonly Fault[]> {
-    if (this.#checks >= MAX_CHECKS)
-      throw new ProtocolError(429, 'too_many_requests', 'too many policies are being checked', { 'Retry-After': '1' });
+    if (this.#checks >= MAX_CHECKS) throw tooMany('too many policies are being checked');
     this.#checks += 1;
     const checked = this.#checking
       .then(() => documentFaultsApart([document], schema))
